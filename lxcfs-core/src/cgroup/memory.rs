@@ -1,0 +1,213 @@
+//! Memory, swap and huge pages of a cgroup, as plain data.
+
+use super::level::{self, Limit};
+use crate::parse;
+
+/// What a cgroup accounts for as memory. All in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The tightest `memory.max` on the way up; `None` where no level has one.
+    pub limit: Option<Limit>,
+    /// `memory.current` of the container's own cgroup.
+    pub usage: u64,
+    /// What is left below the limits: the least `memory.max` − `memory.current` of all limited levels.
+    pub free: Option<u64>,
+    /// What is left when caches are given up: as `free`, with `memory.high` as a limit too, and what that level could
+    /// reclaim added.
+    pub available: Option<u64>,
+    /// `memory.stat` of the container's own cgroup.
+    pub stat: MemoryStat,
+}
+
+impl Memory {
+    /// Takes one level of the hierarchy into account.
+    pub(super) fn bound(&mut self, levels_up: usize, max: Option<u64>, high: Option<u64>, usage: u64, stat: &MemoryStat) {
+        if let Some(value) = max {
+            self.limit = Some(Limit { value, levels_up }.tighter(self.limit));
+            self.free = level::lower(self.free, value.saturating_sub(usage));
+        }
+        if let Some(bound) = max.into_iter().chain(high).min() {
+            let left = bound.saturating_sub(usage).saturating_add(stat.reclaimable());
+            self.available = level::lower(self.available, left.min(bound));
+        }
+    }
+}
+
+macro_rules! memory_stat {
+    ($($(#[$doc:meta])* $field:ident $(/ $v1:literal)?,)*) => {
+        /// The fields of `memory.stat` that virtual files show, in v2's names. All in bytes; 0 where the kernel does not
+        /// account for it.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        pub struct MemoryStat {
+            $($(#[$doc])* pub $field: u64,)*
+        }
+
+        impl MemoryStat {
+            /// Parses v2's `memory.stat`.
+            pub(super) fn parse_v2(text: &[u8]) -> Self {
+                let mut stat = Self::default();
+                for (key, value) in parse::flat_keyed(text) {
+                    $(if key == stringify!($field).as_bytes() { stat.$field = value; continue; })*
+                }
+                stat
+            }
+
+            /// Parses v1's `memory.stat`: the `total_` lines, which include the cgroups below.
+            pub(super) fn parse_v1(text: &[u8]) -> Self {
+                let mut stat = Self::default();
+                for (key, value) in parse::flat_keyed(text) {
+                    let Some(key) = key.strip_prefix(b"total_") else { continue };
+                    $($(if key == $v1.as_bytes() { stat.$field = value; continue; })?)*
+                }
+                stat
+            }
+        }
+    };
+}
+
+// The order is that of the kernel's file, so that the first comparison is mostly the right one.
+memory_stat! {
+    /// Anonymous memory.
+    anon / "rss",
+    /// Page cache, with tmpfs and shared memory.
+    file / "cache",
+    /// Kernel stacks.
+    kernel_stack,
+    /// Page tables.
+    pagetables,
+    /// Secondary page tables (KVM, IOMMU).
+    sec_pagetables,
+    /// Per-CPU kernel memory.
+    percpu,
+    /// Memory mapped by `vmalloc`.
+    vmalloc,
+    /// tmpfs, shared memory, shared anonymous mappings.
+    shmem / "shmem",
+    /// Memory that zswap's compressed pages take.
+    zswap,
+    /// Memory that has been swapped out into zswap.
+    zswapped,
+    /// Page cache that is mapped.
+    file_mapped / "mapped_file",
+    /// Page cache that waits to be written back.
+    file_dirty / "dirty",
+    /// Page cache that is being written back.
+    file_writeback / "writeback",
+    /// Swap that is cached in memory.
+    swapcached / "swapcached",
+    /// Anonymous memory in transparent huge pages.
+    anon_thp / "rss_huge",
+    /// Page cache in transparent huge pages.
+    file_thp,
+    /// Shared memory in transparent huge pages.
+    shmem_thp,
+    /// Anonymous memory on the inactive list.
+    inactive_anon / "inactive_anon",
+    /// Anonymous memory on the active list.
+    active_anon / "active_anon",
+    /// Page cache on the inactive list.
+    inactive_file / "inactive_file",
+    /// Page cache on the active list.
+    active_file / "active_file",
+    /// Memory that cannot be reclaimed.
+    unevictable / "unevictable",
+    /// Slab memory that can be reclaimed.
+    slab_reclaimable,
+    /// Slab memory that cannot.
+    slab_unreclaimable,
+}
+
+impl MemoryStat {
+    /// What the kernel could give back without swapping: file pages on both lists and reclaimable slab, less what first
+    /// has to be written.
+    #[must_use]
+    pub fn reclaimable(&self) -> u64 {
+        self.active_file
+            .saturating_add(self.inactive_file)
+            .saturating_add(self.slab_reclaimable)
+            .saturating_sub(self.file_dirty)
+            .saturating_sub(self.file_writeback)
+    }
+
+    /// All slab memory.
+    #[must_use]
+    pub fn slab(&self) -> u64 {
+        self.slab_reclaimable.saturating_add(self.slab_unreclaimable)
+    }
+}
+
+/// What a cgroup accounts for as swap. All in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swap {
+    /// The tightest limit on the way up; `None` where no level has one.
+    pub limit: Option<Limit>,
+    /// What the container uses.
+    pub usage: u64,
+    /// What is left below the limits: the least of all limited levels.
+    pub free: Option<u64>,
+}
+
+/// Huge pages of one size. All in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hugetlb {
+    /// The tightest limit on the way up; `None` where no level has one.
+    pub limit: Option<Limit>,
+    /// What the container uses.
+    pub usage: u64,
+}
+
+/// A huge page size as the names of the `hugetlb.*` files have it: `64KB`, `2MB`, `1GB`.
+///
+/// # References
+///
+/// `mm/hugetlb_cgroup.c`, `mem_fmt`.
+pub(super) fn huge_page_name(size_kib: u64) -> String {
+    match size_kib {
+        kib if kib >= 1 << 20 => format!("{}GB", kib >> 20),
+        kib if kib >= 1 << 10 => format!("{}MB", kib >> 10),
+        kib => format!("{kib}KB"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_does_not_swallow_file_mapped() {
+        let stat = MemoryStat::parse_v2(b"anon 1\nfile 2\nfile_mapped 3\nfile_dirty 4\nnew_key 9\n");
+        assert_eq!((stat.anon, stat.file, stat.file_mapped, stat.file_dirty), (1, 2, 3, 4));
+    }
+
+    #[test]
+    fn only_the_total_lines_of_v1_count() {
+        let stat = MemoryStat::parse_v1(b"cache 1\nrss 2\ntotal_cache 10\ntotal_rss 20\ntotal_mapped_file 30\n");
+        assert_eq!((stat.anon, stat.file, stat.file_mapped), (20, 10, 30));
+    }
+
+    #[test]
+    fn what_is_dirty_is_not_available_yet() {
+        let stat = MemoryStat { active_file: 10, inactive_file: 5, file_dirty: 4, file_writeback: 20, ..Default::default() };
+        assert_eq!(stat.reclaimable(), 0);
+    }
+
+    #[test]
+    fn usage_above_the_limit_leaves_nothing() {
+        let mut memory = Memory::default();
+        memory.bound(0, Some(100), None, 150, &MemoryStat { active_file: 20, ..Default::default() });
+        assert_eq!((memory.free, memory.available), (Some(0), Some(20)));
+    }
+
+    #[test]
+    fn high_bounds_what_is_available_and_not_the_total() {
+        let mut memory = Memory::default();
+        memory.bound(0, Some(100), Some(60), 50, &MemoryStat::default());
+        assert_eq!(memory.limit.map(|limit| limit.value), Some(100));
+        assert_eq!((memory.free, memory.available), (Some(50), Some(10)));
+    }
+
+    #[test]
+    fn huge_page_sizes_have_the_kernels_names() {
+        assert_eq!([64, 2048, 32_768, 1_048_576].map(huge_page_name), ["64KB", "2MB", "32MB", "1GB"]);
+    }
+}

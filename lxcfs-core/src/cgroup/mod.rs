@@ -1,0 +1,192 @@
+//! The container's cgroups. **The only place that knows v1 from v2**: what comes out is plain data in v2's words.
+//!
+//! [`CgroupReader`] has one method a subject; each matches on the version once and calls [`v1`] or [`v2`]. `None` as
+//! an answer means *not confined*: no hierarchy has the controller, or the container is in that hierarchy's root, which
+//! has no limits and accounts for the whole host.
+//!
+//! # References
+//!
+//! `Documentation/admin-guide/cgroup-v2.rst`, `Documentation/admin-guide/cgroup-v1/`.
+
+mod cpu;
+mod evidence;
+mod hierarchies;
+mod io;
+mod level;
+mod memory;
+mod path;
+mod v1;
+mod v2;
+
+pub use evidence::Evidence;
+pub use cpu::{CpuBandwidth, CpuTime, CpuTimes};
+pub use hierarchies::{Hierarchies, Hierarchy};
+pub use io::IoDevice;
+pub use level::Limit;
+pub use memory::{Hugetlb, Memory, MemoryStat, Swap};
+pub use path::{CgroupPath, Cgroups, Controller, Version};
+
+use bytes::Bytes;
+
+use crate::cpu_list::CpuList;
+use crate::error::CaptureError;
+use crate::source::Source;
+
+/// Reads what the container's cgroups account for and limit.
+#[derive(Clone, Copy)]
+pub struct CgroupReader<'a> {
+    source: &'a dyn Source,
+    cgroups: &'a Cgroups,
+}
+
+impl std::fmt::Debug for CgroupReader<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CgroupReader").field("cgroups", self.cgroups).finish_non_exhaustive()
+    }
+}
+
+/// What every reader below answers: the data, `None` where the container is not confined, or why it cannot be told.
+pub(crate) type Reading<T> = Result<Option<T>, CaptureError>;
+
+impl<'a> CgroupReader<'a> {
+    /// A reader of those cgroups.
+    #[must_use]
+    pub fn new(source: &'a dyn Source, cgroups: &'a Cgroups) -> Self {
+        Self { source, cgroups }
+    }
+
+    /// The container's cgroup for that controller, unless it is the root of the hierarchy.
+    #[must_use]
+    pub fn confined(&self, controller: Controller) -> Option<&'a CgroupPath> {
+        self.cgroups.get(controller).filter(|path| !path.is_root())
+    }
+
+    /// Memory: the tightest limit on the way up, usage, what is left, statistics.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError`] where the cgroup has gone or a file cannot be read.
+    pub fn memory(&self) -> Result<Option<Memory>, CaptureError> {
+        let Some(path) = self.confined(Controller::Memory) else { return Ok(None) };
+        match path.version() {
+            Version::V1 => v1::memory(self.source, path),
+            Version::V2 => v2::memory(self.source, path),
+        }
+    }
+
+    /// Swap: the tightest limit on the way up and what is used of it. `None` also where swap is not accounted.
+    ///
+    /// # Errors
+    ///
+    /// As [`memory`](Self::memory).
+    pub fn swap(&self) -> Result<Option<Swap>, CaptureError> {
+        let Some(path) = self.confined(Controller::Memory) else { return Ok(None) };
+        match path.version() {
+            Version::V1 => v1::swap(self.source, path),
+            Version::V2 => v2::swap(self.source, path),
+        }
+    }
+
+    /// Huge pages of `size_kib` KiB each.
+    ///
+    /// # Errors
+    ///
+    /// As [`memory`](Self::memory).
+    pub fn hugetlb(&self, size_kib: u64) -> Result<Option<Hugetlb>, CaptureError> {
+        let Some(path) = self.confined(Controller::Hugetlb) else { return Ok(None) };
+        let size = memory::huge_page_name(size_kib);
+        match path.version() {
+            Version::V1 => v1::hugetlb(self.source, path, &size),
+            Version::V2 => v2::hugetlb(self.source, path, &size),
+        }
+    }
+
+    /// The tightest CPU quota on the way up. `None` also where there is no quota.
+    ///
+    /// # Errors
+    ///
+    /// As [`memory`](Self::memory).
+    pub fn cpu_bandwidth(&self) -> Result<Option<CpuBandwidth>, CaptureError> {
+        let Some(path) = self.confined(Controller::Cpu) else { return Ok(None) };
+        match path.version() {
+            Version::V1 => v1::cpu_bandwidth(self.source, path),
+            Version::V2 => v2::cpu_bandwidth(self.source, path),
+        }
+    }
+
+    /// The CPU time that the container has used.
+    ///
+    /// # Errors
+    ///
+    /// As [`memory`](Self::memory).
+    pub fn cpu_time(&self) -> Result<Option<CpuTime>, CaptureError> {
+        let Some(path) = self.confined(Controller::CpuTime) else { return Ok(None) };
+        match path.version() {
+            Version::V1 => v1::cpu_time(self.source, path),
+            Version::V2 => v2::cpu_time(self.source, path),
+        }
+    }
+
+    /// The CPUs that the container may use: the effective set, which already respects its ancestors and what is online.
+    ///
+    /// # Errors
+    ///
+    /// As [`memory`](Self::memory).
+    pub fn cpuset(&self) -> Result<Option<CpuList>, CaptureError> {
+        let Some(path) = self.confined(Controller::Cpuset) else { return Ok(None) };
+        match path.version() {
+            Version::V1 => v1::cpuset(self.source, path),
+            Version::V2 => v2::cpuset(self.source, path),
+        }
+    }
+
+    /// What the container has read from and written to each block device.
+    ///
+    /// # Errors
+    ///
+    /// As [`memory`](Self::memory).
+    pub fn io(&self) -> Result<Option<Vec<IoDevice>>, CaptureError> {
+        let Some(path) = self.confined(Controller::Io) else { return Ok(None) };
+        match path.version() {
+            Version::V1 => v1::io(self.source, path),
+            Version::V2 => v2::io(self.source, path),
+        }
+    }
+
+    /// The container's pressure stall information of that `kind` (`cpu`, `memory`, `io`, `irq`), as the kernel prints it.
+    ///
+    /// # Errors
+    ///
+    /// As [`memory`](Self::memory).
+    pub fn pressure(&self, kind: &str) -> Result<Option<Bytes>, CaptureError> {
+        let Some(path) = self.confined(Controller::Pressure) else { return Ok(None) };
+        match path.version() {
+            Version::V1 => Ok(None),
+            Version::V2 => v2::pressure(self.source, path, kind),
+        }
+    }
+
+    /// The container's slab caches, where the kernel lists them for a cgroup (v1 before Linux 5.9).
+    ///
+    /// # Errors
+    ///
+    /// As [`memory`](Self::memory).
+    pub fn slabinfo(&self) -> Result<Option<Bytes>, CaptureError> {
+        let Some(path) = self.confined(Controller::Memory) else { return Ok(None) };
+        match path.version() {
+            Version::V1 => v1::slabinfo(self.source, path),
+            Version::V2 => Ok(None),
+        }
+    }
+
+    /// The processes in the container's cgroup and in those below it, as the source's kernel numbers them; at most
+    /// `most` of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`memory`](Self::memory).
+    pub fn processes(&self, most: usize) -> Result<Option<Vec<u32>>, CaptureError> {
+        let Some(path) = self.confined(Controller::Tasks) else { return Ok(None) };
+        level::processes(self.source, path.dir(), most).map(Some)
+    }
+}

@@ -1,0 +1,153 @@
+//! `/proc/meminfo`: a line a value, `KEY:   NUMBER kB`.
+//!
+//! # References
+//!
+//! proc(5); `fs/proc/meminfo.c`; `mm/hugetlb.c`, `hugetlb_report_meminfo`.
+
+use crate::parse;
+use crate::text::Text;
+
+/// The host's `/proc/meminfo`.
+///
+/// ```
+/// use lxcfs_core::host::meminfo::Meminfo;
+///
+/// let meminfo = Meminfo::parse(b"MemTotal:       24684096 kB\nHugePages_Total:       0\n");
+/// assert_eq!(meminfo.value(b"MemTotal"), Some(24_684_096));
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Meminfo<'a> {
+    text: &'a [u8],
+}
+
+/// One line of `/proc/meminfo`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// `KEY:   NUMBER kB`, or without a unit where the number is a count.
+    Value {
+        /// What stands before the colon.
+        key: &'a [u8],
+        /// The spaces between the colon and the number.
+        gap: &'a [u8],
+        /// The number, as it was written.
+        digits: &'a [u8],
+        /// The number, in KiB if there is a unit.
+        value: u64,
+        /// What stands behind the number, with the newline.
+        tail: &'a [u8],
+    },
+    /// A line of another form, with its newline.
+    Other(&'a [u8]),
+}
+
+impl<'a> Meminfo<'a> {
+    /// Takes the text apart. Any text has lines; what is not understood is [`Line::Other`].
+    #[must_use]
+    pub fn parse(text: &'a [u8]) -> Self {
+        Self { text }
+    }
+
+    /// The lines, in the kernel's order.
+    pub fn lines(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
+        self.text.split_inclusive(|byte| *byte == b'\n').map(Line::parse)
+    }
+
+    /// The value of that key, in KiB if it has a unit.
+    #[must_use]
+    pub fn value(&self, key: &[u8]) -> Option<u64> {
+        self.lines().find_map(|line| match line {
+            Line::Value { key: name, value, .. } if name == key => Some(value),
+            _ => None,
+        })
+    }
+
+    /// Adds the lines to a text, as they were.
+    pub fn print(&self, out: &mut Text) {
+        for line in self.lines() {
+            line.print(out);
+        }
+    }
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a [u8]) -> Self {
+        Self::value(line).unwrap_or(Self::Other(line))
+    }
+
+    fn value(line: &'a [u8]) -> Option<Self> {
+        let (key, rest) = parse::split_once(line, b':')?;
+        let (gap, rest) = split_while(rest, |byte| byte == b' ');
+        let (digits, tail) = split_while(rest, |byte| byte.is_ascii_digit());
+        Some(Self::Value { key, gap, digits, value: parse::number(digits)?, tail })
+    }
+
+    /// Adds the line to a text, as it was.
+    pub fn print(&self, out: &mut Text) {
+        match self {
+            Self::Value { key, gap, digits, tail, .. } => {
+                out.push(key).push(":").push(gap).push(digits).push(tail);
+            }
+            Self::Other(line) => {
+                out.push(line);
+            }
+        }
+    }
+
+    /// Adds the line with another value, in the same columns.
+    pub fn print_with(&self, new: u64, out: &mut Text) {
+        match self {
+            Self::Value { key, gap, digits, tail, .. } => {
+                // A number as wide as the columns still stands apart from its key.
+                let width = gap.len().saturating_add(digits.len()).saturating_sub(1);
+                out.push(key).push(": ").number_in(new, width).push(tail);
+            }
+            Self::Other(line) => {
+                out.push(line);
+            }
+        }
+    }
+}
+
+fn split_while(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let end = bytes.iter().position(|byte| !belongs(*byte)).unwrap_or(bytes.len());
+    bytes.split_at_checked(end).unwrap_or((bytes, &[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(text: &[u8]) -> Vec<u8> {
+        let mut out = Text::new();
+        Meminfo::parse(text).print(&mut out);
+        out.take().to_vec()
+    }
+
+    #[test]
+    fn what_is_parsed_is_printed_as_it_was() {
+        for text in [
+            &b"MemTotal:       24684096 kB\nActive(anon):   001 kB\nHugePages_Total:       0\n"[..],
+            b"Foo\n: 3 kB\nBar:\nBaz: x\nEnd: 1",
+            b"\n\n\0:\xff 7\r\n",
+            b"",
+        ] {
+            assert_eq!(printed(text), text);
+        }
+    }
+
+    #[test]
+    fn another_value_keeps_the_columns() {
+        let with = |text: &[u8], new| {
+            let mut out = Text::new();
+            for line in Meminfo::parse(text).lines() {
+                line.print_with(new, &mut out);
+            }
+            String::from_utf8(out.take().to_vec()).unwrap()
+        };
+        assert_eq!(with(b"MemTotal:       24684096 kB\n", 262_144), "MemTotal:         262144 kB\n");
+        assert_eq!(with(b"VmallocTotal:   34359738367 kB\n", 0), "VmallocTotal:             0 kB\n");
+        assert_eq!(with(b"A: 1 kB\n", 123), "A: 123 kB\n");
+        assert_eq!(with(b"A:1 kB\n", 123), "A: 123 kB\n");
+        assert_eq!(with(b"MemTotal:       24684096 kB\n", 6_442_450_944), "MemTotal:       6442450944 kB\n".replace("       6", "     6"));
+    }
+}

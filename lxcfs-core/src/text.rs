@@ -1,0 +1,160 @@
+//! Text as the kernel prints it: columns, centiseconds, fixed-point loads; becomes [`Bytes`].
+
+use bytes::{Bytes, BytesMut};
+
+/// A buffer that a virtual file is rendered into.
+///
+/// [`take`](Self::take) hands the text out without copying. A `Text` that is kept and used again allocates nothing
+/// once the [`Bytes`] of the last rendering have been dropped.
+///
+/// ```
+/// use lxcfs_core::Text;
+///
+/// let mut text = Text::new();
+/// text.push("MemTotal:       ").number_in(262_144, 8).push(" kB\n");
+/// assert_eq!(text.take(), "MemTotal:         262144 kB\n");
+/// ```
+#[derive(Debug, Default)]
+pub struct Text {
+    buffer: BytesMut,
+}
+
+const DIGITS: usize = 20;
+
+/// The decimal digits of a number, without allocation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decimal {
+    digits: [u8; DIGITS],
+    start: usize,
+}
+
+impl Decimal {
+    pub(crate) fn new(mut number: u64) -> Self {
+        let mut digits = [b'0'; DIGITS];
+        let mut start = DIGITS;
+        for (index, digit) in digits.iter_mut().enumerate().rev() {
+            *digit = b'0'.saturating_add(u8::try_from(number % 10).unwrap_or(0));
+            number /= 10;
+            start = index;
+            if number == 0 {
+                break;
+            }
+        }
+        Self { digits, start }
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.digits.get(self.start..).unwrap_or_default()
+    }
+}
+
+const SPACES: &[u8; 64] = &[b' '; 64];
+
+impl Text {
+    /// An empty text.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty text with room for `capacity` bytes.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { buffer: BytesMut::with_capacity(capacity) }
+    }
+
+    /// Adds bytes as they are.
+    pub fn push(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        self.buffer.extend_from_slice(bytes.as_ref());
+        self
+    }
+
+    /// Adds a decimal number.
+    pub fn number(&mut self, number: u64) -> &mut Self {
+        self.push(Decimal::new(number).as_bytes())
+    }
+
+    /// Adds a decimal number, right-aligned in `width` columns; a longer number takes the room that it needs.
+    pub fn number_in(&mut self, number: u64, width: usize) -> &mut Self {
+        let decimal = Decimal::new(number);
+        self.spaces(width.saturating_sub(decimal.as_bytes().len())).push(decimal.as_bytes())
+    }
+
+    /// Adds that many spaces.
+    pub fn spaces(&mut self, count: usize) -> &mut Self {
+        let mut left = count;
+        while left > 0 {
+            let chunk = SPACES.get(..left).unwrap_or(SPACES);
+            self.buffer.extend_from_slice(chunk);
+            left = left.saturating_sub(chunk.len());
+        }
+        self
+    }
+
+    /// Adds hundredths as `units.hh`, as `/proc/uptime` shows centiseconds.
+    pub fn hundredths(&mut self, hundredths: u64) -> &mut Self {
+        let fraction = hundredths % 100;
+        self.number(hundredths / 100).push(if fraction < 10 { ".0" } else { "." }).number(fraction)
+    }
+
+    /// The number of bytes so far.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Whether nothing has been added yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
+    /// What has been added so far.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Hands the text out and leaves an empty buffer behind.
+    pub fn take(&mut self) -> Bytes {
+        self.buffer.split().freeze()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(add: impl FnOnce(&mut Text)) -> Bytes {
+        let mut text = Text::new();
+        add(&mut text);
+        text.take()
+    }
+
+    #[test]
+    fn numbers_are_aligned_as_printf_does() {
+        for (number, width) in [(0, 0), (0, 8), (7, 1), (12_345_678, 8), (123_456_789, 8), (u64::MAX, 5), (1, 70)] {
+            let ours = shown(|text| {
+                text.number_in(number, width);
+            });
+            assert_eq!(ours, format!("{number:>width$}"));
+        }
+    }
+
+    #[test]
+    fn hundredths_always_have_two_digits() {
+        for (value, text) in [(0, "0.00"), (5, "0.05"), (50, "0.50"), (100, "1.00"), (35_073_547, "350735.47")] {
+            assert_eq!(shown(|out| { out.hundredths(value); }), text);
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_used_again_keeps_its_buffer() {
+        let mut text = Text::with_capacity(4096);
+        let first = text.push("x".repeat(4000)).take();
+        let address = first.as_ptr();
+        drop(first);
+        let second = text.push("y".repeat(4000)).take();
+        assert_eq!(second.as_ptr(), address);
+    }
+}
