@@ -1,1 +1,5 @@
-//! stub
+//! Examples of embedding `lxcfs-core` in a container runtime. `cargo run -p lxcfs-examples --example NAME`:
+//!
+//! * `embed_snapshot`: the runtime already knows the limits and usage of its container;
+//! * `embed_pid`: the facts are captured from the running kernel for a pid;
+//! * `own_virtual_file`: a virtual file of the embedder's own, from the same view.

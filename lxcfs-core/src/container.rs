@@ -30,6 +30,10 @@ impl Container {
     /// A caller in the host's pid namespace and in no cgroup: the host's own view.
     #[must_use]
     pub fn host(caller: Pid) -> Self {
-        Self { caller, init: None, cgroups: Cgroups::none() }
+        Self {
+            caller,
+            init: None,
+            cgroups: Cgroups::none(),
+        }
     }
 }

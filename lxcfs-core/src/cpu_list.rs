@@ -36,7 +36,9 @@ impl CpuList {
     #[must_use]
     pub fn first(count: u32) -> Self {
         let last = count.min(MAX_CPUS).checked_sub(1);
-        Self { ranges: last.map(|last| (0, last)).into_iter().collect() }
+        Self {
+            ranges: last.map(|last| (0, last)).into_iter().collect(),
+        }
     }
 
     /// Parses the kernel's list format. An empty text is the empty set.
@@ -54,7 +56,10 @@ impl CpuList {
                 .ok_or_else(error)
         };
         let mut ranges = Vec::new();
-        for part in parse::value(text).split(|byte| *byte == b',').filter(|part| !part.is_empty()) {
+        for part in parse::value(text)
+            .split(|byte| *byte == b',')
+            .filter(|part| !part.is_empty())
+        {
             let part = part.trim_ascii();
             let (first, last) = match parse::split_once(part, b'-') {
                 Some((first, last)) => (id(first)?, id(last)?),
@@ -182,7 +187,10 @@ impl CpuList {
             } else {
                 8
             };
-            out.push(format!("{bits:0digits$x}", digits = usize::try_from(digits).unwrap_or(8)));
+            out.push(format!(
+                "{bits:0digits$x}",
+                digits = usize::try_from(digits).unwrap_or(8)
+            ));
             if group > 0 {
                 out.push(",");
             }

@@ -38,10 +38,16 @@ impl CpuModel {
         view: CpuView,
         ids: CpuIds,
     ) -> Self {
-        let online = if online.is_empty() { CpuList::first(1) } else { online.clone() };
+        let online = if online.is_empty() {
+            CpuList::first(1)
+        } else {
+            online.clone()
+        };
         let allowed = match (view, cpuset) {
             (CpuView::Host, _) | (_, None) => online.clone(),
-            (_, Some(cpuset)) => Some(cpuset.intersection(&online)).filter(|both| !both.is_empty()).unwrap_or_else(|| online.clone()),
+            (_, Some(cpuset)) => Some(cpuset.intersection(&online))
+                .filter(|both| !both.is_empty())
+                .unwrap_or_else(|| online.clone()),
         };
         let whole = u64::from(allowed.len()).saturating_mul(1000);
         let capacity_milli = match (view, quota) {
@@ -55,7 +61,12 @@ impl CpuModel {
             CpuIds::Dense => CpuList::first(shown.len()),
         };
         let whole_host = shown == online && capacity_milli == whole;
-        Self { shown, numbered, capacity_milli, whole_host }
+        Self {
+            shown,
+            numbered,
+            capacity_milli,
+            whole_host,
+        }
     }
 
     /// The CPUs that are shown, by the ids that the host gives them.
@@ -92,7 +103,11 @@ impl CpuModel {
     #[must_use]
     pub fn number_of(&self, host: CpuId) -> Option<CpuId> {
         let position = self.shown.position(host)?;
-        if self.numbered == self.shown { Some(host) } else { Some(position) }
+        if self.numbered == self.shown {
+            Some(host)
+        } else {
+            Some(position)
+        }
     }
 
     /// The host's CPU that the container knows as `number`; `None` if it knows no such CPU.
@@ -108,7 +123,11 @@ impl CpuModel {
     /// A set of the host's CPUs, cut to those shown and numbered as the container is told.
     #[must_use]
     pub fn translate(&self, host: &CpuList) -> CpuList {
-        self.shown.intersection(host).iter().filter_map(|cpu| self.number_of(cpu)).collect()
+        self.shown
+            .intersection(host)
+            .iter()
+            .filter_map(|cpu| self.number_of(cpu))
+            .collect()
     }
 }
 
@@ -121,7 +140,11 @@ mod tests {
     }
 
     fn quota(milli: u64) -> CpuBandwidth {
-        CpuBandwidth { quota_usec: milli, period_usec: 1000, levels_up: 0 }
+        CpuBandwidth {
+            quota_usec: milli,
+            period_usec: 1000,
+            levels_up: 0,
+        }
     }
 
     fn model(online: &str, cpuset: Option<&str>, milli: Option<u64>, view: CpuView, ids: CpuIds) -> CpuModel {
@@ -139,19 +162,37 @@ mod tests {
     #[test]
     fn a_quota_above_the_cpuset_changes_nothing() {
         let cpus = model("0-7", Some("1,3"), Some(64_000), CpuView::Quota, CpuIds::Host);
-        assert_eq!((cpus.shown().to_string().as_str(), cpus.capacity_milli()), ("1,3", 2000));
+        assert_eq!(
+            (cpus.shown().to_string().as_str(), cpus.capacity_milli()),
+            ("1,3", 2000)
+        );
     }
 
     #[test]
     fn offline_cpus_are_not_shown() {
-        assert_eq!(model("0-1", Some("0-3"), None, CpuView::Quota, CpuIds::Host).shown().to_string(), "0-1");
-        assert_eq!(model("0-1", Some("2-3"), None, CpuView::Quota, CpuIds::Host).shown().to_string(), "0-1");
+        assert_eq!(
+            model("0-1", Some("0-3"), None, CpuView::Quota, CpuIds::Host)
+                .shown()
+                .to_string(),
+            "0-1"
+        );
+        assert_eq!(
+            model("0-1", Some("2-3"), None, CpuView::Quota, CpuIds::Host)
+                .shown()
+                .to_string(),
+            "0-1"
+        );
         assert_eq!(model("", None, None, CpuView::Quota, CpuIds::Host).count(), 1);
     }
 
     #[test]
     fn views_leave_out_what_they_say() {
-        assert_eq!(model("0-7", Some("2-5"), Some(1500), CpuView::Cpuset, CpuIds::Host).shown().to_string(), "2-5");
+        assert_eq!(
+            model("0-7", Some("2-5"), Some(1500), CpuView::Cpuset, CpuIds::Host)
+                .shown()
+                .to_string(),
+            "2-5"
+        );
         let host = model("0-7", Some("2-5"), Some(1500), CpuView::Host, CpuIds::Host);
         assert_eq!(host.shown().to_string(), "0-7");
         assert!(host.is_whole_host());

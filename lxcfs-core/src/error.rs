@@ -21,7 +21,11 @@ impl ParseError {
     #[must_use]
     pub fn new(what: &'static str, expected: &'static str, found: &[u8]) -> Self {
         let found = found.get(..40).unwrap_or(found);
-        Self { what, expected, found: String::from_utf8_lossy(found).into_owned() }
+        Self {
+            what,
+            expected,
+            found: String::from_utf8_lossy(found).into_owned(),
+        }
     }
 }
 
@@ -60,6 +64,9 @@ impl CaptureError {
     /// The parse error of that file.
     #[must_use]
     pub fn parse(path: impl Into<PathBuf>, source: ParseError) -> Self {
-        Self::Parse { path: path.into(), source }
+        Self::Parse {
+            path: path.into(),
+            source,
+        }
     }
 }

@@ -79,7 +79,12 @@ pub fn explain(place: &Place<'_>, view: &ContainerView<'_>) -> Result<Explanatio
     }
     let facts = facts
         .into_iter()
-        .map(|fact| Ok(ExplainedFact { fact, evidence: evidence(fact, &host, view)? }))
+        .map(|fact| {
+            Ok(ExplainedFact {
+                fact,
+                evidence: evidence(fact, &host, view)?,
+            })
+        })
         .collect::<Result<_, CaptureError>>()?;
     Ok(Explanation { facts, lines })
 }
@@ -92,7 +97,11 @@ fn is_unconfined(view: &ContainerView<'_>) -> bool {
 fn meaning(place: &Place<'_>, line: &[u8]) -> Option<&'static Line> {
     let word = parse::split_once(line, b':').map_or(line, |(key, _)| key);
     let word = parse::words(word).next().unwrap_or_default();
-    let key = if crate::cpu_list::cpu_of_name(word).is_some() { "cpuN" } else { std::str::from_utf8(word).unwrap_or("*") };
+    let key = if crate::cpu_list::cpu_of_name(word).is_some() {
+        "cpuN"
+    } else {
+        std::str::from_utf8(word).unwrap_or("*")
+    };
     place.file.line(key)
 }
 
@@ -115,7 +124,8 @@ fn evidence(fact: Fact, host: &Path, view: &ContainerView<'_>) -> Result<Option<
         },
         Fact::Pressure => {
             let name = host.file_name().unwrap_or_default().to_string_lossy();
-            view.cgroup().evidence_of(Controller::Pressure, &format!("{name}.pressure"))
+            view.cgroup()
+                .evidence_of(Controller::Pressure, &format!("{name}.pressure"))
         }
         Fact::Hugetlb => {
             let meminfo = view.host("/proc/meminfo")?;
@@ -187,10 +197,17 @@ mod tests {
         let machine = MemorySource::new().with("/proc/meminfo", "MemTotal: 100 kB\nWeird: 3 kB\n");
         let machine = level(machine, "/c/pod", "4096\n");
         let machine = level(machine, "/c/pod/ct", "max\n");
-        let container = Container { cgroups: Cgroups::unified("/c", "/pod/ct"), ..Container::host(1) };
+        let container = Container {
+            cgroups: Cgroups::unified("/c", "/pod/ct"),
+            ..Container::host(1)
+        };
         let view = ContainerView::new(&machine, &container, Duration::ZERO);
         let explained = explain(&find("meminfo").unwrap(), &view).unwrap();
-        let limit = explained.facts.iter().find(|fact| fact.fact == Fact::MemoryLimit).unwrap();
+        let limit = explained
+            .facts
+            .iter()
+            .find(|fact| fact.fact == Fact::MemoryLimit)
+            .unwrap();
         assert_eq!(limit.evidence.as_ref().unwrap().file, Path::new("/c/pod/memory.max"));
         assert_eq!(limit.evidence.as_ref().unwrap().levels_up, Some(1));
         assert_eq!(explained.lines[1].meaning.unwrap().class, Class::Zero);

@@ -92,6 +92,8 @@ pub mod options;
 pub mod parse;
 pub mod source;
 pub mod state;
+#[cfg(any(test, feature = "synthetic"))]
+pub mod synthetic;
 pub mod tasks;
 pub mod text;
 pub mod view;

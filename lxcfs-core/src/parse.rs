@@ -30,7 +30,8 @@ pub fn limit(text: &[u8]) -> Option<u64> {
 
 /// The lines of a text, each without its newline.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split_inclusive(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+    text.split_inclusive(|byte| *byte == b'\n')
+        .map(|line| line.strip_suffix(b"\n").unwrap_or(line))
 }
 
 /// The words of a line: what stands between spaces and tabs.

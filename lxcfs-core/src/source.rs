@@ -133,7 +133,10 @@ impl SourceError {
     /// An error of that kind for that path.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, kind: SourceErrorKind) -> Self {
-        Self { path: path.into(), kind }
+        Self {
+            path: path.into(),
+            kind,
+        }
     }
 }
 
@@ -233,7 +236,9 @@ impl Source for MemorySource {
         for (path, node) in self.nodes.range(dir.to_path_buf()..) {
             let Ok(below) = path.strip_prefix(dir) else { break };
             let mut parts = below.components();
-            let Some(name) = parts.next().and_then(|part| part.as_os_str().to_str()) else { continue };
+            let Some(name) = parts.next().and_then(|part| part.as_os_str().to_str()) else {
+                continue;
+            };
             let kind = match (parts.next(), node) {
                 (Some(_), _) => EntryKind::Directory,
                 (None, Node::Link(_)) => EntryKind::Symlink,
@@ -241,7 +246,10 @@ impl Source for MemorySource {
                 (None, _) => EntryKind::File,
             };
             if entries.last().is_none_or(|last| last.name != name) {
-                entries.push(Entry { name: name.to_owned(), kind });
+                entries.push(Entry {
+                    name: name.to_owned(),
+                    kind,
+                });
             }
         }
         if entries.is_empty() {

@@ -28,9 +28,14 @@ struct Status {
 impl Status {
     /// `level`: which number of `NSpid` is the container's; 0 is the host's.
     fn parse(text: &[u8], level: usize) -> Self {
-        let mut status = Self { threads: 1, ..Self::default() };
+        let mut status = Self {
+            threads: 1,
+            ..Self::default()
+        };
         for line in parse::lines(text) {
-            let Some((key, rest)) = parse::split_once(line, b':') else { continue };
+            let Some((key, rest)) = parse::split_once(line, b':') else {
+                continue;
+            };
             let rest = rest.trim_ascii();
             match key {
                 b"State" => status.state = rest.first().copied().unwrap_or_default(),
@@ -68,7 +73,9 @@ pub(crate) fn look(source: &dyn Source, container: &Container) -> Result<Option<
     let mut tasks = Tasks::default();
     for pid in pids {
         // A process that has ended meanwhile does not count.
-        let Ok(text) = source.read(&status_path(&format!("/proc/{pid}"))) else { continue };
+        let Ok(text) = source.read(&status_path(&format!("/proc/{pid}"))) else {
+            continue;
+        };
         let status = Status::parse(&text, level);
         if status.threads <= 1 {
             status.count(&mut tasks);
@@ -90,7 +97,9 @@ fn status_path(process: &str) -> PathBuf {
 
 /// How deep the pid namespace of that process is: the place of its own number in `NSpid`.
 fn own_level(source: &dyn Source, pid: u32) -> usize {
-    let Ok(text) = source.read(&status_path(&format!("/proc/{pid}"))) else { return 0 };
+    let Ok(text) = source.read(&status_path(&format!("/proc/{pid}"))) else {
+        return 0;
+    };
     parse::lines(&text)
         .find_map(|line| line.strip_prefix(b"NSpid:"))
         .map_or(0, |pids| parse::words(pids).count().saturating_sub(1))
@@ -117,10 +126,21 @@ mod tests {
             .with("/proc/105/task/107/status", status("R", 2, "107\t8\t1"));
         let container = Container {
             caller: 105,
-            init: Some(Init { pid: 100, start_ticks: 0 }),
+            init: Some(Init {
+                pid: 100,
+                start_ticks: 0,
+            }),
             cgroups: Cgroups::unified("/c", "/ct"),
         };
         let tasks = look(&machine, &container).unwrap().unwrap();
-        assert_eq!(tasks, Tasks { running: 1, blocked: 1, threads: 3, last_pid: 8 });
+        assert_eq!(
+            tasks,
+            Tasks {
+                running: 1,
+                blocked: 1,
+                threads: 3,
+                last_pid: 8
+            }
+        );
     }
 }

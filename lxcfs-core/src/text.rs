@@ -60,7 +60,9 @@ impl Text {
     /// An empty text with room for `capacity` bytes.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { buffer: BytesMut::with_capacity(capacity) }
+        Self {
+            buffer: BytesMut::with_capacity(capacity),
+        }
     }
 
     /// Adds bytes as they are.
@@ -77,7 +79,8 @@ impl Text {
     /// Adds a decimal number, right-aligned in `width` columns; a longer number takes the room that it needs.
     pub fn number_in(&mut self, number: u64, width: usize) -> &mut Self {
         let decimal = Decimal::new(number);
-        self.spaces(width.saturating_sub(decimal.as_bytes().len())).push(decimal.as_bytes())
+        self.spaces(width.saturating_sub(decimal.as_bytes().len()))
+            .push(decimal.as_bytes())
     }
 
     /// Adds that many spaces.
@@ -94,7 +97,9 @@ impl Text {
     /// Adds hundredths as `units.hh`, as `/proc/uptime` shows centiseconds.
     pub fn hundredths(&mut self, hundredths: u64) -> &mut Self {
         let fraction = hundredths % 100;
-        self.number(hundredths / 100).push(if fraction < 10 { ".0" } else { "." }).number(fraction)
+        self.number(hundredths / 100)
+            .push(if fraction < 10 { ".0" } else { "." })
+            .number(fraction)
     }
 
     /// The number of bytes so far.
@@ -133,7 +138,15 @@ mod tests {
 
     #[test]
     fn numbers_are_aligned_as_printf_does() {
-        for (number, width) in [(0, 0), (0, 8), (7, 1), (12_345_678, 8), (123_456_789, 8), (u64::MAX, 5), (1, 70)] {
+        for (number, width) in [
+            (0, 0),
+            (0, 8),
+            (7, 1),
+            (12_345_678, 8),
+            (123_456_789, 8),
+            (u64::MAX, 5),
+            (1, 70),
+        ] {
             let ours = shown(|text| {
                 text.number_in(number, width);
             });
@@ -143,8 +156,19 @@ mod tests {
 
     #[test]
     fn hundredths_always_have_two_digits() {
-        for (value, text) in [(0, "0.00"), (5, "0.05"), (50, "0.50"), (100, "1.00"), (35_073_547, "350735.47")] {
-            assert_eq!(shown(|out| { out.hundredths(value); }), text);
+        for (value, text) in [
+            (0, "0.00"),
+            (5, "0.05"),
+            (50, "0.50"),
+            (100, "1.00"),
+            (35_073_547, "350735.47"),
+        ] {
+            assert_eq!(
+                shown(|out| {
+                    out.hundredths(value);
+                }),
+                text
+            );
         }
     }
 

@@ -44,7 +44,13 @@ impl<'a> ContainerView<'a> {
     /// The view of `container`; `now` is the time since the host's boot (`CLOCK_BOOTTIME`).
     #[must_use]
     pub fn new(source: &'a dyn Source, container: &'a Container, now: Duration) -> Self {
-        Self { source, container, options: ViewOptions::default(), remembered: None, now }
+        Self {
+            source,
+            container,
+            options: ViewOptions::default(),
+            remembered: None,
+            now,
+        }
     }
 
     /// The same view with other policies.
@@ -56,7 +62,10 @@ impl<'a> ContainerView<'a> {
     /// The same view with a memory: counters go on where the last view of this container left them.
     #[must_use]
     pub fn with_remembered(self, remembered: &'a Remembered) -> Self {
-        Self { remembered: Some(remembered), ..self }
+        Self {
+            remembered: Some(remembered),
+            ..self
+        }
     }
 
     /// Who is asking.
@@ -129,9 +138,23 @@ impl<'a> ContainerView<'a> {
     pub fn cpus(&self) -> Result<CpuModel, CaptureError> {
         let online = self.online()?;
         let view = self.options.cpu_view;
-        let cpuset = if view == CpuView::Host { None } else { self.cgroup().cpuset()? };
-        let quota = if view == CpuView::Quota { self.cgroup().cpu_bandwidth()? } else { None };
-        Ok(CpuModel::new(&online, cpuset.as_ref(), quota.as_ref(), view, self.options.cpu_ids))
+        let cpuset = if view == CpuView::Host {
+            None
+        } else {
+            self.cgroup().cpuset()?
+        };
+        let quota = if view == CpuView::Quota {
+            self.cgroup().cpu_bandwidth()?
+        } else {
+            None
+        };
+        Ok(CpuModel::new(
+            &online,
+            cpuset.as_ref(),
+            quota.as_ref(),
+            view,
+            self.options.cpu_ids,
+        ))
     }
 
     /// The CPU counters of the container, by the host's ids, those no longer shown included; `None` if its CPU time is
@@ -141,10 +164,15 @@ impl<'a> ContainerView<'a> {
     ///
     /// As [`cpus`](Self::cpus).
     pub fn cpu_counters(&self, model: &CpuModel) -> Result<Option<Vec<(CpuId, CpuCounters)>>, CaptureError> {
-        let Some(sample) = self.cgroup().cpu_time()? else { return Ok(None) };
+        let Some(sample) = self.cgroup().cpu_time()? else {
+            return Ok(None);
+        };
         Ok(Some(match self.remembered {
             Some(remembered) => remembered.advance_cpu(sample, model, self.started(), self.now),
-            None => CpuAccount::new(self.started()).advance(sample, model, self.now).counters().to_vec(),
+            None => CpuAccount::new(self.started())
+                .advance(sample, model, self.now)
+                .counters()
+                .to_vec(),
         }))
     }
 
@@ -157,7 +185,9 @@ impl<'a> ContainerView<'a> {
         if let Some(load) = self.remembered.and_then(|remembered| remembered.load(self.now)) {
             return Ok(Some(load));
         }
-        let Some(tasks) = tasks::look(self.source, self.container)? else { return Ok(None) };
+        let Some(tasks) = tasks::look(self.source, self.container)? else {
+            return Ok(None);
+        };
         Ok(Some(match self.remembered {
             Some(remembered) => remembered.advance_load(tasks, self.age(), self.now),
             None => Load::first(tasks, self.age(), self.now),

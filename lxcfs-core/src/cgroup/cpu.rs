@@ -88,8 +88,16 @@ mod tests {
 
     #[test]
     fn the_tighter_quota_is_the_lower_ratio() {
-        let half = CpuBandwidth { quota_usec: 50_000, period_usec: 100_000, levels_up: 0 };
-        let quarter = CpuBandwidth { quota_usec: 250_000, period_usec: 1_000_000, levels_up: 1 };
+        let half = CpuBandwidth {
+            quota_usec: 50_000,
+            period_usec: 100_000,
+            levels_up: 0,
+        };
+        let quarter = CpuBandwidth {
+            quota_usec: 250_000,
+            period_usec: 1_000_000,
+            levels_up: 1,
+        };
         assert_eq!(half.tighter(Some(quarter)), quarter);
         assert_eq!(quarter.tighter(Some(half)), quarter);
         assert_eq!(half.tighter(None), half);
@@ -98,9 +106,17 @@ mod tests {
 
     #[test]
     fn a_quota_is_never_no_cpu_at_all() {
-        let least = CpuBandwidth { quota_usec: 1, period_usec: 1_000_000, levels_up: 0 };
+        let least = CpuBandwidth {
+            quota_usec: 1,
+            period_usec: 1_000_000,
+            levels_up: 0,
+        };
         assert_eq!(least.milli_cpus(), 1);
-        let most = CpuBandwidth { quota_usec: u64::MAX, period_usec: 1, levels_up: 0 };
+        let most = CpuBandwidth {
+            quota_usec: u64::MAX,
+            period_usec: 1,
+            levels_up: 0,
+        };
         assert_eq!(most.milli_cpus(), u64::MAX);
     }
 }

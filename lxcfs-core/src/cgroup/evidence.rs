@@ -20,7 +20,11 @@ pub struct Evidence {
 
 impl Evidence {
     pub(crate) fn new(file: PathBuf, levels_up: Option<usize>, text: &[u8]) -> Self {
-        Self { file, levels_up, value: summary(text) }
+        Self {
+            file,
+            levels_up,
+            value: summary(text),
+        }
     }
 }
 
@@ -65,14 +69,21 @@ impl CgroupReader<'_> {
     ///
     /// [`CaptureError`] where the cgroup has gone or a file cannot be read.
     pub fn evidence(&self, fact: Fact) -> Result<Option<Evidence>, CaptureError> {
-        let Some((controller, v1, v2)) = home(fact) else { return Ok(None) };
-        let Some(path) = self.confined(controller) else { return Ok(None) };
+        let Some((controller, v1, v2)) = home(fact) else {
+            return Ok(None);
+        };
+        let Some(path) = self.confined(controller) else {
+            return Ok(None);
+        };
         let name = match path.version() {
             Version::V1 => v1,
             Version::V2 => v2,
         };
         let decided = match fact {
-            Fact::MemoryLimit => self.memory()?.and_then(|memory| memory.limit).map(|limit| limit.levels_up),
+            Fact::MemoryLimit => self
+                .memory()?
+                .and_then(|memory| memory.limit)
+                .map(|limit| limit.levels_up),
             Fact::SwapLimit => self.swap()?.and_then(|swap| swap.limit).map(|limit| limit.levels_up),
             Fact::CpuQuota => self.cpu_bandwidth()?.map(|bandwidth| bandwidth.levels_up),
             _ => None,
@@ -99,7 +110,9 @@ impl CgroupReader<'_> {
     ///
     /// As [`evidence`](Self::evidence).
     pub fn hugetlb_evidence(&self, size_kib: u64) -> Result<Option<Evidence>, CaptureError> {
-        let Some(path) = self.confined(Controller::Hugetlb) else { return Ok(None) };
+        let Some(path) = self.confined(Controller::Hugetlb) else {
+            return Ok(None);
+        };
         let size = super::memory::huge_page_name(size_kib);
         let name = match path.version() {
             Version::V1 => format!("hugetlb.{size}.limit_in_bytes"),
@@ -116,11 +129,15 @@ impl CgroupReader<'_> {
         decided: Option<usize>,
     ) -> Result<Option<Evidence>, CaptureError> {
         if let Some(levels_up) = decided {
-            let Some(dir) = path.levels().nth(levels_up) else { return Ok(None) };
+            let Some(dir) = path.levels().nth(levels_up) else {
+                return Ok(None);
+            };
             let text = self.source.read_in(dir, name)?;
             return Ok(Some(Evidence::new(dir.join(name), Some(levels_up), &text)));
         }
-        let Some((dir, text)) = level::nearest(self.source, path, name)? else { return Ok(None) };
+        let Some((dir, text)) = level::nearest(self.source, path, name)? else {
+            return Ok(None);
+        };
         let levels_up = path.levels().position(|level| level == dir);
         Ok(Some(Evidence::new(dir.join(name), levels_up, &text)))
     }

@@ -40,8 +40,9 @@ impl Hierarchies {
         all.sort_by_key(|one| (one.root.components().count(), one.mount.components().count()));
         let mut kept: Vec<Hierarchy> = Vec::new();
         for one in all {
-            let again =
-                kept.iter().any(|other| other.version == one.version && other.controllers == one.controllers);
+            let again = kept
+                .iter()
+                .any(|other| other.version == one.version && other.controllers == one.controllers);
             if !again {
                 kept.push(one);
             }
@@ -91,7 +92,11 @@ impl Hierarchies {
             // Any hierarchy will do in which the container has a cgroup of its own.
             Controller::Tasks => unified()
                 .into_iter()
-                .chain(["pids", "cpuacct", "memory", "cpu", "cpuset", "blkio"].into_iter().filter_map(legacy))
+                .chain(
+                    ["pids", "cpuacct", "memory", "cpu", "cpuset", "blkio"]
+                        .into_iter()
+                        .filter_map(legacy),
+                )
                 .find(|path| !path.is_root())
                 .or_else(unified)
                 .or_else(|| legacy("pids")),
@@ -139,13 +144,26 @@ fn mount_line(line: &[u8]) -> Option<Hierarchy> {
     if version == Version::V1 && controllers.is_empty() {
         return None;
     }
-    Some(Hierarchy { version, mount, root, controllers })
+    Some(Hierarchy {
+        version,
+        mount,
+        root,
+        controllers,
+    })
 }
 
 /// The options of a v1 mount that are controllers; the others are these few.
 fn v1_controllers(options: &[u8]) -> Vec<String> {
-    const NO_CONTROLLERS: [&str; 8] =
-        ["rw", "ro", "xattr", "noprefix", "clone_children", "all", "none", "cpuset_v2_mode"];
+    const NO_CONTROLLERS: [&str; 8] = [
+        "rw",
+        "ro",
+        "xattr",
+        "noprefix",
+        "clone_children",
+        "all",
+        "none",
+        "cpuset_v2_mode",
+    ];
     options
         .split(|byte| *byte == b',')
         .filter_map(|word| std::str::from_utf8(word).ok())
@@ -202,7 +220,10 @@ mod tests {
         let part = b"36 31 0:32 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n";
         let hierarchies = Hierarchies::parse(part);
         let memory = |text: &[u8]| hierarchies.cgroups(text).get(Controller::Memory).cloned();
-        assert_eq!(memory(b"4:memory:/docker/abc/x\n").unwrap().dir(), Path::new("/sys/fs/cgroup/memory/x"));
+        assert_eq!(
+            memory(b"4:memory:/docker/abc/x\n").unwrap().dir(),
+            Path::new("/sys/fs/cgroup/memory/x")
+        );
         assert_eq!(memory(b"4:memory:/docker/other\n"), None);
     }
 
@@ -215,7 +236,10 @@ mod tests {
     #[test]
     fn tasks_are_where_the_container_has_a_cgroup_of_its_own() {
         let cgroups = Hierarchies::parse(HYBRID).cgroups(b"4:memory:/ct\n2:cpu,cpuacct:/\n0::/\n");
-        assert_eq!(cgroups.get(Controller::Tasks).unwrap().dir(), Path::new("/sys/fs/cgroup/memory/ct"));
+        assert_eq!(
+            cgroups.get(Controller::Tasks).unwrap().dir(),
+            Path::new("/sys/fs/cgroup/memory/ct")
+        );
     }
 
     #[test]

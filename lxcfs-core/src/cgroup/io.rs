@@ -32,6 +32,8 @@ impl IoDevice {
     /// Whether nothing has been done on it.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        [self.read, self.write, self.discard].iter().all(|count| *count == IoCount::default())
+        [self.read, self.write, self.discard]
+            .iter()
+            .all(|count| *count == IoCount::default())
     }
 }

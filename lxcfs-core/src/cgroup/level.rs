@@ -44,7 +44,9 @@ pub(super) fn tightest(
     let mut found = false;
     let mut tightest: Option<Limit> = None;
     for (levels_up, dir) in path.levels().enumerate() {
-        let Some(text) = source.read_in_optional(dir, name)? else { continue };
+        let Some(text) = source.read_in_optional(dir, name)? else {
+            continue;
+        };
         found = true;
         if let Some(value) = number(&text) {
             tightest = Some(Limit { value, levels_up }.tighter(tightest));
@@ -77,7 +79,10 @@ pub(super) fn exists(source: &dyn Source, dir: &Path) -> Result<(), CaptureError
     match source.read_in_optional(dir, "cgroup.procs") {
         Ok(Some(_)) => Ok(()),
         // A threaded cgroup has the file and refuses to be read.
-        Err(SourceError { kind: SourceErrorKind::NotSupported, .. }) => Ok(()),
+        Err(SourceError {
+            kind: SourceErrorKind::NotSupported,
+            ..
+        }) => Ok(()),
         Ok(None) => Err(SourceError::new(dir, SourceErrorKind::Gone).into()),
         Err(error) => Err(error.into()),
     }
@@ -96,7 +101,10 @@ pub(super) fn processes(source: &dyn Source, top: &Path, most: usize) -> Result<
         };
         let room = most.saturating_sub(pids.len());
         pids.extend(
-            parse::lines(&text).filter_map(parse::number).filter_map(|pid| u32::try_from(pid).ok()).take(room),
+            parse::lines(&text)
+                .filter_map(parse::number)
+                .filter_map(|pid| u32::try_from(pid).ok())
+                .take(room),
         );
         if pids.len() >= most {
             break;

@@ -21,7 +21,14 @@ pub struct Memory {
 
 impl Memory {
     /// Takes one level of the hierarchy into account.
-    pub(super) fn bound(&mut self, levels_up: usize, max: Option<u64>, high: Option<u64>, usage: u64, stat: &MemoryStat) {
+    pub(super) fn bound(
+        &mut self,
+        levels_up: usize,
+        max: Option<u64>,
+        high: Option<u64>,
+        usage: u64,
+        stat: &MemoryStat,
+    ) {
         if let Some(value) = max {
             self.limit = Some(Limit { value, levels_up }.tighter(self.limit));
             self.free = level::lower(self.free, value.saturating_sub(usage));
@@ -187,14 +194,29 @@ mod tests {
 
     #[test]
     fn what_is_dirty_is_not_available_yet() {
-        let stat = MemoryStat { active_file: 10, inactive_file: 5, file_dirty: 4, file_writeback: 20, ..Default::default() };
+        let stat = MemoryStat {
+            active_file: 10,
+            inactive_file: 5,
+            file_dirty: 4,
+            file_writeback: 20,
+            ..Default::default()
+        };
         assert_eq!(stat.reclaimable(), 0);
     }
 
     #[test]
     fn usage_above_the_limit_leaves_nothing() {
         let mut memory = Memory::default();
-        memory.bound(0, Some(100), None, 150, &MemoryStat { active_file: 20, ..Default::default() });
+        memory.bound(
+            0,
+            Some(100),
+            None,
+            150,
+            &MemoryStat {
+                active_file: 20,
+                ..Default::default()
+            },
+        );
         assert_eq!((memory.free, memory.available), (Some(0), Some(20)));
     }
 
@@ -208,6 +230,9 @@ mod tests {
 
     #[test]
     fn huge_page_sizes_have_the_kernels_names() {
-        assert_eq!([64, 2048, 32_768, 1_048_576].map(huge_page_name), ["64KB", "2MB", "32MB", "1GB"]);
+        assert_eq!(
+            [64, 2048, 32_768, 1_048_576].map(huge_page_name),
+            ["64KB", "2MB", "32MB", "1GB"]
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! The container's cgroups. **The only place that knows v1 from v2**: what comes out is plain data in v2's words.
 //!
-//! [`CgroupReader`] has one method a subject; each matches on the version once and calls [`v1`] or [`v2`]. `None` as
+//! [`CgroupReader`] has one method a subject; each matches on the version once and calls `v1` or `v2`. `None` as
 //! an answer means *not confined*: no hierarchy has the controller, or the container is in that hierarchy's root, which
 //! has no limits and accounts for the whole host.
 //!
@@ -18,10 +18,10 @@ mod path;
 mod v1;
 mod v2;
 
-pub use evidence::Evidence;
 pub use cpu::{CpuBandwidth, CpuTime, CpuTimes};
+pub use evidence::Evidence;
 pub use hierarchies::{Hierarchies, Hierarchy};
-pub use io::IoDevice;
+pub use io::{IoCount, IoDevice};
 pub use level::Limit;
 pub use memory::{Hugetlb, Memory, MemoryStat, Swap};
 pub use path::{CgroupPath, Cgroups, Controller, Version};
@@ -41,7 +41,9 @@ pub struct CgroupReader<'a> {
 
 impl std::fmt::Debug for CgroupReader<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CgroupReader").field("cgroups", self.cgroups).finish_non_exhaustive()
+        f.debug_struct("CgroupReader")
+            .field("cgroups", self.cgroups)
+            .finish_non_exhaustive()
     }
 }
 
@@ -67,7 +69,9 @@ impl<'a> CgroupReader<'a> {
     ///
     /// [`CaptureError`] where the cgroup has gone or a file cannot be read.
     pub fn memory(&self) -> Result<Option<Memory>, CaptureError> {
-        let Some(path) = self.confined(Controller::Memory) else { return Ok(None) };
+        let Some(path) = self.confined(Controller::Memory) else {
+            return Ok(None);
+        };
         match path.version() {
             Version::V1 => v1::memory(self.source, path),
             Version::V2 => v2::memory(self.source, path),
@@ -80,7 +84,9 @@ impl<'a> CgroupReader<'a> {
     ///
     /// As [`memory`](Self::memory).
     pub fn swap(&self) -> Result<Option<Swap>, CaptureError> {
-        let Some(path) = self.confined(Controller::Memory) else { return Ok(None) };
+        let Some(path) = self.confined(Controller::Memory) else {
+            return Ok(None);
+        };
         match path.version() {
             Version::V1 => v1::swap(self.source, path),
             Version::V2 => v2::swap(self.source, path),
@@ -93,7 +99,9 @@ impl<'a> CgroupReader<'a> {
     ///
     /// As [`memory`](Self::memory).
     pub fn hugetlb(&self, size_kib: u64) -> Result<Option<Hugetlb>, CaptureError> {
-        let Some(path) = self.confined(Controller::Hugetlb) else { return Ok(None) };
+        let Some(path) = self.confined(Controller::Hugetlb) else {
+            return Ok(None);
+        };
         let size = memory::huge_page_name(size_kib);
         match path.version() {
             Version::V1 => v1::hugetlb(self.source, path, &size),
@@ -107,7 +115,9 @@ impl<'a> CgroupReader<'a> {
     ///
     /// As [`memory`](Self::memory).
     pub fn cpu_bandwidth(&self) -> Result<Option<CpuBandwidth>, CaptureError> {
-        let Some(path) = self.confined(Controller::Cpu) else { return Ok(None) };
+        let Some(path) = self.confined(Controller::Cpu) else {
+            return Ok(None);
+        };
         match path.version() {
             Version::V1 => v1::cpu_bandwidth(self.source, path),
             Version::V2 => v2::cpu_bandwidth(self.source, path),
@@ -120,7 +130,9 @@ impl<'a> CgroupReader<'a> {
     ///
     /// As [`memory`](Self::memory).
     pub fn cpu_time(&self) -> Result<Option<CpuTime>, CaptureError> {
-        let Some(path) = self.confined(Controller::CpuTime) else { return Ok(None) };
+        let Some(path) = self.confined(Controller::CpuTime) else {
+            return Ok(None);
+        };
         match path.version() {
             Version::V1 => v1::cpu_time(self.source, path),
             Version::V2 => v2::cpu_time(self.source, path),
@@ -133,7 +145,9 @@ impl<'a> CgroupReader<'a> {
     ///
     /// As [`memory`](Self::memory).
     pub fn cpuset(&self) -> Result<Option<CpuList>, CaptureError> {
-        let Some(path) = self.confined(Controller::Cpuset) else { return Ok(None) };
+        let Some(path) = self.confined(Controller::Cpuset) else {
+            return Ok(None);
+        };
         match path.version() {
             Version::V1 => v1::cpuset(self.source, path),
             Version::V2 => v2::cpuset(self.source, path),
@@ -146,7 +160,9 @@ impl<'a> CgroupReader<'a> {
     ///
     /// As [`memory`](Self::memory).
     pub fn io(&self) -> Result<Option<Vec<IoDevice>>, CaptureError> {
-        let Some(path) = self.confined(Controller::Io) else { return Ok(None) };
+        let Some(path) = self.confined(Controller::Io) else {
+            return Ok(None);
+        };
         match path.version() {
             Version::V1 => v1::io(self.source, path),
             Version::V2 => v2::io(self.source, path),
@@ -159,7 +175,9 @@ impl<'a> CgroupReader<'a> {
     ///
     /// As [`memory`](Self::memory).
     pub fn pressure(&self, kind: &str) -> Result<Option<Bytes>, CaptureError> {
-        let Some(path) = self.confined(Controller::Pressure) else { return Ok(None) };
+        let Some(path) = self.confined(Controller::Pressure) else {
+            return Ok(None);
+        };
         match path.version() {
             Version::V1 => Ok(None),
             Version::V2 => v2::pressure(self.source, path, kind),
@@ -172,7 +190,9 @@ impl<'a> CgroupReader<'a> {
     ///
     /// As [`memory`](Self::memory).
     pub fn slabinfo(&self) -> Result<Option<Bytes>, CaptureError> {
-        let Some(path) = self.confined(Controller::Memory) else { return Ok(None) };
+        let Some(path) = self.confined(Controller::Memory) else {
+            return Ok(None);
+        };
         match path.version() {
             Version::V1 => v1::slabinfo(self.source, path),
             Version::V2 => Ok(None),
@@ -186,7 +206,9 @@ impl<'a> CgroupReader<'a> {
     ///
     /// As [`memory`](Self::memory).
     pub fn processes(&self, most: usize) -> Result<Option<Vec<u32>>, CaptureError> {
-        let Some(path) = self.confined(Controller::Tasks) else { return Ok(None) };
+        let Some(path) = self.confined(Controller::Tasks) else {
+            return Ok(None);
+        };
         level::processes(self.source, path.dir(), most).map(Some)
     }
 }

@@ -91,7 +91,12 @@ impl CgroupPath {
         let below = path.as_ref().strip_prefix("/").unwrap_or(path.as_ref());
         let depth = below.components().count();
         let dir = if depth == 0 { mount.clone() } else { mount.join(below) };
-        Self { version, mount, dir, depth }
+        Self {
+            version,
+            mount,
+            dir,
+            depth,
+        }
     }
 
     /// Which interface its files have.
@@ -167,16 +172,21 @@ impl Cgroups {
     #[must_use]
     pub fn unified(mount: impl Into<PathBuf>, path: impl AsRef<Path>) -> Self {
         let cgroup = CgroupPath::new(Version::V2, mount, path);
-        Controller::ALL.into_iter().fold(Self::none(), |all, one| all.with(one, cgroup.clone()))
+        Controller::ALL
+            .into_iter()
+            .fold(Self::none(), |all, one| all.with(one, cgroup.clone()))
     }
 
     /// Says where that controller has the container.
     #[must_use]
     pub fn with(mut self, controller: Controller, path: CgroupPath) -> Self {
-        for (slot, one) in self.paths.iter_mut().zip(Controller::ALL) {
-            if one == controller {
-                *slot = Some(path.clone());
-            }
+        let slot = self
+            .paths
+            .iter_mut()
+            .zip(Controller::ALL)
+            .find(|(_, one)| *one == controller);
+        if let Some((slot, _)) = slot {
+            *slot = Some(path);
         }
         self
     }
@@ -193,7 +203,10 @@ impl Cgroups {
 
     /// The controllers and their places.
     pub fn iter(&self) -> impl Iterator<Item = (Controller, &CgroupPath)> {
-        Controller::ALL.into_iter().zip(&self.paths).filter_map(|(one, path)| Some((one, path.as_ref()?)))
+        Controller::ALL
+            .into_iter()
+            .zip(&self.paths)
+            .filter_map(|(one, path)| Some((one, path.as_ref()?)))
     }
 }
 

@@ -37,7 +37,11 @@ pub(super) fn memory(source: &dyn Source, path: &CgroupPath) -> Reading<Memory> 
         let stat = MemoryStat::parse_v1(&source.read_in(dir, "memory.stat")?);
         // The soft limit is not memory.high: it is a hint for reclaim under global pressure and throttles nobody.
         memory
-            .get_or_insert(Memory { usage, stat, ..Memory::default() })
+            .get_or_insert(Memory {
+                usage,
+                stat,
+                ..Memory::default()
+            })
             .bound(levels_up, max, None, usage, &stat);
     }
     Ok(memory)
@@ -45,11 +49,18 @@ pub(super) fn memory(source: &dyn Source, path: &CgroupPath) -> Reading<Memory> 
 
 /// v1 counts memory and swap together (`memsw`).
 pub(super) fn swap(source: &dyn Source, path: &CgroupPath) -> Reading<Swap> {
-    let Some(usage) = swap_usage(source, path.dir())? else { return Ok(None) };
-    let mut swap = Swap { usage, ..Swap::default() };
+    let Some(usage) = swap_usage(source, path.dir())? else {
+        return Ok(None);
+    };
+    let mut swap = Swap {
+        usage,
+        ..Swap::default()
+    };
     for (levels_up, dir) in path.levels().enumerate() {
         let max = source.read_in_optional(dir, "memory.memsw.limit_in_bytes")?;
-        let Some(value) = max.as_deref().and_then(limit) else { continue };
+        let Some(value) = max.as_deref().and_then(limit) else {
+            continue;
+        };
         let both = source.read_in_optional(dir, "memory.memsw.usage_in_bytes")?;
         let both = both.as_deref().and_then(parse::limit).unwrap_or(0);
         swap.limit = Some(level::Limit { value, levels_up }.tighter(swap.limit));
@@ -58,14 +69,19 @@ pub(super) fn swap(source: &dyn Source, path: &CgroupPath) -> Reading<Swap> {
     let swappiness = source.read_in_optional(path.dir(), "memory.swappiness")?;
     if swappiness.as_deref().and_then(parse::limit) == Some(0) {
         // Nothing more will be swapped out: what is used is all there is.
-        swap.limit = Some(level::Limit { value: usage, levels_up: 0 });
+        swap.limit = Some(level::Limit {
+            value: usage,
+            levels_up: 0,
+        });
         swap.free = Some(0);
     }
     Ok(Some(swap))
 }
 
 fn swap_usage(source: &dyn Source, dir: &std::path::Path) -> Reading<u64> {
-    let Some(both) = source.read_in_optional(dir, "memory.memsw.usage_in_bytes")? else { return Ok(None) };
+    let Some(both) = source.read_in_optional(dir, "memory.memsw.usage_in_bytes")? else {
+        return Ok(None);
+    };
     let memory = source.read_in(dir, "memory.usage_in_bytes")?;
     let number = |text: &[u8]| parse::limit(text).unwrap_or(0);
     Ok(Some(number(&both).saturating_sub(number(&memory))))
@@ -76,18 +92,32 @@ pub(super) fn hugetlb(source: &dyn Source, path: &CgroupPath, size: &str) -> Rea
         return Ok(None);
     };
     let (limit, _) = tightest(source, path, &format!("hugetlb.{size}.limit_in_bytes"), limit)?;
-    Ok(Some(Hugetlb { limit, usage: parse::limit(&usage).unwrap_or(0) }))
+    Ok(Some(Hugetlb {
+        limit,
+        usage: parse::limit(&usage).unwrap_or(0),
+    }))
 }
 
 pub(super) fn cpu_bandwidth(source: &dyn Source, path: &CgroupPath) -> Reading<CpuBandwidth> {
     let mut tightest: Option<CpuBandwidth> = None;
     for (levels_up, dir) in path.levels().enumerate() {
         // Without CONFIG_CFS_BANDWIDTH there is no such file; −1 is no quota.
-        let Some(quota) = source.read_in_optional(dir, "cpu.cfs_quota_us")? else { continue };
-        let Some(quota_usec) = parse::limit(&quota) else { continue };
+        let Some(quota) = source.read_in_optional(dir, "cpu.cfs_quota_us")? else {
+            continue;
+        };
+        let Some(quota_usec) = parse::limit(&quota) else {
+            continue;
+        };
         let period = parse::limit(&source.read_in(dir, "cpu.cfs_period_us")?);
         if let Some(period_usec @ 1..) = period {
-            tightest = Some(CpuBandwidth { quota_usec, period_usec, levels_up }.tighter(tightest));
+            tightest = Some(
+                CpuBandwidth {
+                    quota_usec,
+                    period_usec,
+                    levels_up,
+                }
+                .tighter(tightest),
+            );
         }
     }
     Ok(tightest)
@@ -110,24 +140,44 @@ pub(super) fn cpu_time(source: &dyn Source, path: &CgroupPath) -> Reading<CpuTim
         }
         return Ok(Some(time));
     }
-    let Some((_, text)) = nearest(source, path, "cpuacct.stat")? else { return Ok(None) };
-    let nsec = |key: &[u8]| parse::flat_key(&text, key).unwrap_or(0).saturating_mul(crate::TICK_NSEC);
-    let total = CpuTimes { user: nsec(b"user"), nice: 0, system: nsec(b"system") };
-    Ok(Some(CpuTime { total, per_cpu: Vec::new() }))
+    let Some((_, text)) = nearest(source, path, "cpuacct.stat")? else {
+        return Ok(None);
+    };
+    let nsec = |key: &[u8]| {
+        parse::flat_key(&text, key)
+            .unwrap_or(0)
+            .saturating_mul(crate::TICK_NSEC)
+    };
+    let total = CpuTimes {
+        user: nsec(b"user"),
+        nice: 0,
+        system: nsec(b"system"),
+    };
+    Ok(Some(CpuTime {
+        total,
+        per_cpu: Vec::new(),
+    }))
 }
 
 pub(super) fn cpuset(source: &dyn Source, path: &CgroupPath) -> Reading<CpuList> {
     // cpuset.effective_cpus came with Linux 3.17.
     for name in ["cpuset.effective_cpus", "cpuset.cpus"] {
-        let Some((dir, text)) = nearest(source, path, name)? else { continue };
-        return CpuList::parse(&text).map(Some).map_err(|error| CaptureError::parse(dir.join(name), error));
+        let Some((dir, text)) = nearest(source, path, name)? else {
+            continue;
+        };
+        return CpuList::parse(&text)
+            .map(Some)
+            .map_err(|error| CaptureError::parse(dir.join(name), error));
     }
     Ok(None)
 }
 
 /// The files of one fact, the best first: throttling counts all I/O of every scheduler; the others belong to BFQ and CFQ.
-const IO_REQUESTS: [&str; 3] =
-    ["blkio.throttle.io_serviced_recursive", "blkio.bfq.io_serviced_recursive", "blkio.io_serviced_recursive"];
+const IO_REQUESTS: [&str; 3] = [
+    "blkio.throttle.io_serviced_recursive",
+    "blkio.bfq.io_serviced_recursive",
+    "blkio.io_serviced_recursive",
+];
 const IO_BYTES: [&str; 3] = [
     "blkio.throttle.io_service_bytes_recursive",
     "blkio.bfq.io_service_bytes_recursive",
@@ -142,17 +192,27 @@ pub(super) fn io(source: &dyn Source, path: &CgroupPath) -> Reading<Vec<IoDevice
     let mut found = false;
     let mut fill = |names: &[&str], field: fn(&mut IoCount) -> &mut u64| -> Result<(), CaptureError> {
         for name in names {
-            let Some(text) = source.read_in_optional(path.dir(), name)? else { continue };
+            let Some(text) = source.read_in_optional(path.dir(), name)? else {
+                continue;
+            };
             found = true;
             let mut any = false;
             for line in parse::lines(&text) {
-                let Some((major, minor, count, value)) = io_line(line) else { continue };
+                let Some((major, minor, count, value)) = io_line(line) else {
+                    continue;
+                };
                 any = true;
-                let known = devices.iter_mut().find(|device| (device.major, device.minor) == (major, minor));
+                let known = devices
+                    .iter_mut()
+                    .find(|device| (device.major, device.minor) == (major, minor));
                 let device = match known {
                     Some(device) => device,
                     None => {
-                        devices.push(IoDevice { major, minor, ..IoDevice::default() });
+                        devices.push(IoDevice {
+                            major,
+                            minor,
+                            ..IoDevice::default()
+                        });
                         let Some(device) = devices.last_mut() else { continue };
                         device
                     }

@@ -27,25 +27,39 @@ pub(super) fn memory(source: &dyn Source, path: &CgroupPath) -> Reading<Memory> 
             continue;
         }
         let max = max.as_deref().and_then(parse::limit);
-        let high = source.read_in_optional(dir, "memory.high")?.as_deref().and_then(parse::limit);
+        let high = source
+            .read_in_optional(dir, "memory.high")?
+            .as_deref()
+            .and_then(parse::limit);
         if memory.is_some() && max.is_none() && high.is_none() {
             continue;
         }
         let usage = parse::limit(&source.read_in(dir, "memory.current")?).unwrap_or(0);
         let stat = MemoryStat::parse_v2(&source.read_in(dir, "memory.stat")?);
         memory
-            .get_or_insert(Memory { usage, stat, ..Memory::default() })
+            .get_or_insert(Memory {
+                usage,
+                stat,
+                ..Memory::default()
+            })
             .bound(levels_up, max, high, usage, &stat);
     }
     Ok(memory)
 }
 
 pub(super) fn swap(source: &dyn Source, path: &CgroupPath) -> Reading<Swap> {
-    let Some((_, usage)) = nearest(source, path, "memory.swap.current")? else { return Ok(None) };
-    let mut swap = Swap { usage: parse::limit(&usage).unwrap_or(0), ..Swap::default() };
+    let Some((_, usage)) = nearest(source, path, "memory.swap.current")? else {
+        return Ok(None);
+    };
+    let mut swap = Swap {
+        usage: parse::limit(&usage).unwrap_or(0),
+        ..Swap::default()
+    };
     for (levels_up, dir) in path.levels().enumerate() {
         let max = source.read_in_optional(dir, "memory.swap.max")?;
-        let Some(value) = max.as_deref().and_then(parse::limit) else { continue };
+        let Some(value) = max.as_deref().and_then(parse::limit) else {
+            continue;
+        };
         let usage = source.read_in_optional(dir, "memory.swap.current")?;
         let usage = usage.as_deref().and_then(parse::limit).unwrap_or(0);
         swap.limit = Some(level::Limit { value, levels_up }.tighter(swap.limit));
@@ -59,23 +73,37 @@ pub(super) fn hugetlb(source: &dyn Source, path: &CgroupPath, size: &str) -> Rea
         return Ok(None);
     };
     let (limit, _) = tightest(source, path, &format!("hugetlb.{size}.max"), parse::limit)?;
-    Ok(Some(Hugetlb { limit, usage: parse::limit(&usage).unwrap_or(0) }))
+    Ok(Some(Hugetlb {
+        limit,
+        usage: parse::limit(&usage).unwrap_or(0),
+    }))
 }
 
 pub(super) fn cpu_bandwidth(source: &dyn Source, path: &CgroupPath) -> Reading<CpuBandwidth> {
     let mut tightest: Option<CpuBandwidth> = None;
     for (levels_up, dir) in path.levels().enumerate() {
-        let Some(text) = source.read_in_optional(dir, "cpu.max")? else { continue };
+        let Some(text) = source.read_in_optional(dir, "cpu.max")? else {
+            continue;
+        };
         let mut words = parse::words(&text).map(parse::number);
         if let (Some(Some(quota_usec)), Some(Some(period_usec @ 1..))) = (words.next(), words.next()) {
-            tightest = Some(CpuBandwidth { quota_usec, period_usec, levels_up }.tighter(tightest));
+            tightest = Some(
+                CpuBandwidth {
+                    quota_usec,
+                    period_usec,
+                    levels_up,
+                }
+                .tighter(tightest),
+            );
         }
     }
     Ok(tightest)
 }
 
 pub(super) fn cpu_time(source: &dyn Source, path: &CgroupPath) -> Reading<CpuTime> {
-    let Some((_, text)) = nearest(source, path, "cpu.stat")? else { return Ok(None) };
+    let Some((_, text)) = nearest(source, path, "cpu.stat")? else {
+        return Ok(None);
+    };
     let (mut user, mut nice, mut system) = (0, 0, 0);
     for (key, value) in parse::flat_keyed(&text) {
         match key {
@@ -87,25 +115,42 @@ pub(super) fn cpu_time(source: &dyn Source, path: &CgroupPath) -> Reading<CpuTim
     }
     let nsec = |usec: u64| usec.saturating_mul(1000);
     // user_usec has the nice time in it (kernel/cgroup/rstat.c, __cgroup_account_cputime_field).
-    let total = CpuTimes { user: nsec(user.saturating_sub(nice)), nice: nsec(nice), system: nsec(system) };
-    Ok(Some(CpuTime { total, per_cpu: Vec::new() }))
+    let total = CpuTimes {
+        user: nsec(user.saturating_sub(nice)),
+        nice: nsec(nice),
+        system: nsec(system),
+    };
+    Ok(Some(CpuTime {
+        total,
+        per_cpu: Vec::new(),
+    }))
 }
 
 pub(super) fn cpuset(source: &dyn Source, path: &CgroupPath) -> Reading<CpuList> {
     let name = "cpuset.cpus.effective";
-    let Some((dir, text)) = nearest(source, path, name)? else { return Ok(None) };
-    CpuList::parse(&text).map(Some).map_err(|error| CaptureError::parse(dir.join(name), error))
+    let Some((dir, text)) = nearest(source, path, name)? else {
+        return Ok(None);
+    };
+    CpuList::parse(&text)
+        .map(Some)
+        .map_err(|error| CaptureError::parse(dir.join(name), error))
 }
 
 pub(super) fn io(source: &dyn Source, path: &CgroupPath) -> Reading<Vec<IoDevice>> {
-    let Some((_, text)) = nearest(source, path, "io.stat")? else { return Ok(None) };
+    let Some((_, text)) = nearest(source, path, "io.stat")? else {
+        return Ok(None);
+    };
     Ok(Some(parse::lines(&text).filter_map(io_device).collect()))
 }
 
 /// One line of `io.stat`. A device that has gone is called `(unknown)` and passed over.
 fn io_device(line: &[u8]) -> Option<IoDevice> {
     let (major, minor) = device_number(parse::words(line).next()?)?;
-    let mut device = IoDevice { major, minor, ..IoDevice::default() };
+    let mut device = IoDevice {
+        major,
+        minor,
+        ..IoDevice::default()
+    };
     for (key, value) in parse::nested_pairs(line) {
         match key {
             b"rbytes" => device.read.bytes = value,

@@ -61,13 +61,28 @@ mod tests {
 
     #[test]
     fn the_line_has_the_kernels_form() {
-        let tasks = Tasks { running: 2, blocked: 1, threads: 40, last_pid: 77 };
+        let tasks = Tasks {
+            running: 2,
+            blocked: 1,
+            threads: 40,
+            last_pid: 77,
+        };
         assert_eq!(shown(tasks, true), "3.00 3.00 3.00 2/40 77\n");
         assert_eq!(shown(tasks, false), "0.00 0.00 0.00 2/40 77\n");
     }
 
     #[test]
     fn the_reader_counts_as_running() {
-        assert_eq!(shown(Tasks { threads: 1, last_pid: 1, ..Tasks::default() }, true), "0.00 0.00 0.00 1/1 1\n");
+        assert_eq!(
+            shown(
+                Tasks {
+                    threads: 1,
+                    last_pid: 1,
+                    ..Tasks::default()
+                },
+                true
+            ),
+            "0.00 0.00 0.00 1/1 1\n"
+        );
     }
 }

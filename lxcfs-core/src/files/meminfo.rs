@@ -55,9 +55,14 @@ struct HugePages {
 
 impl HostTotals {
     fn of(meminfo: &Meminfo<'_>) -> Self {
-        let mut host = Self { available: u64::MAX, ..Self::default() };
+        let mut host = Self {
+            available: u64::MAX,
+            ..Self::default()
+        };
         for line in meminfo.lines() {
-            let HostLine::Value { key, value, .. } = line else { continue };
+            let HostLine::Value { key, value, .. } = line else {
+                continue;
+            };
             match key {
                 b"MemTotal" => host.total = value,
                 b"MemAvailable" => host.available = value,
@@ -77,20 +82,37 @@ impl HostTotals {
 impl HugePages {
     /// `None` where no hugetlb cgroup confines the container: the host's pool is open to it.
     fn of(host: &HostTotals, cgroup: Option<&Hugetlb>) -> Self {
-        let Some(cgroup) = cgroup else { return Self { total: host.huge_total, free: host.huge_free } };
+        let Some(cgroup) = cgroup else {
+            return Self {
+                total: host.huge_total,
+                free: host.huge_free,
+            };
+        };
         let pages = |bytes: u64| kib(bytes).checked_div(host.huge_size).unwrap_or(0);
-        let total = cgroup.limit.map_or(host.huge_total, |limit| pages(limit.value).min(host.huge_total));
-        Self { total, free: total.saturating_sub(pages(cgroup.usage)).min(host.huge_free) }
+        let total = cgroup
+            .limit
+            .map_or(host.huge_total, |limit| pages(limit.value).min(host.huge_total));
+        Self {
+            total,
+            free: total.saturating_sub(pages(cgroup.usage)).min(host.huge_free),
+        }
     }
 }
 
 impl Inputs {
     fn total(&self) -> u64 {
-        self.memory.limit.map_or(u64::MAX, |limit| kib(limit.value)).min(self.host.total)
+        self.memory
+            .limit
+            .map_or(u64::MAX, |limit| kib(limit.value))
+            .min(self.host.total)
     }
 
     fn available(&self) -> u64 {
-        self.memory.available.map_or(u64::MAX, kib).min(self.host.available).min(self.total())
+        self.memory
+            .available
+            .map_or(u64::MAX, kib)
+            .min(self.host.available)
+            .min(self.total())
     }
 
     fn free(&self) -> u64 {
@@ -101,8 +123,12 @@ impl Inputs {
     /// The host's rule on the container's memory: the part of memory that it lets be promised, and all swap.
     fn commit_limit(&self) -> u64 {
         let promised = u128::from(self.host.commit_limit.saturating_sub(self.host.swap_total));
-        let own = promised.saturating_mul(u128::from(self.total())).checked_div(u128::from(self.host.total));
-        u64::try_from(own.unwrap_or(0)).unwrap_or(u64::MAX).saturating_add(kib(self.swap.total))
+        let own = promised
+            .saturating_mul(u128::from(self.total()))
+            .checked_div(u128::from(self.host.total));
+        u64::try_from(own.unwrap_or(0))
+            .unwrap_or(u64::MAX)
+            .saturating_add(kib(self.swap.total))
     }
 }
 
@@ -127,8 +153,12 @@ macro_rules! rows {
     (host) => { |_: &Inputs| None };
 }
 
-const UNKNOWN: Line =
-    Line { key: "*", class: Class::Zero, from: &[], formula: "0: a line that is not known counts what is the host's" };
+const UNKNOWN: Line = Line {
+    key: "*",
+    class: Class::Zero,
+    from: &[],
+    formula: "0: a line that is not known counts what is the host's",
+};
 
 // In the kernel's order, which makes looking a line up a matter of one comparison.
 rows! {
@@ -203,8 +233,16 @@ fn produce(view: &ContainerView<'_>, out: &mut Text) -> Result<(), CaptureError>
     };
     let meminfo = Meminfo::parse(&text);
     let host = HostTotals::of(&meminfo);
-    let swap = if view.options().swap && host.swap_total > 0 { view.cgroup().swap()? } else { None };
-    let hugetlb = if host.huge_total > 0 { view.cgroup().hugetlb(host.huge_size)? } else { None };
+    let swap = if view.options().swap && host.swap_total > 0 {
+        view.cgroup().swap()?
+    } else {
+        None
+    };
+    let hugetlb = if host.huge_total > 0 {
+        view.cgroup().hugetlb(host.huge_size)?
+    } else {
+        None
+    };
     let inputs = Inputs::new(host, memory, swap.as_ref(), hugetlb.as_ref(), view.options());
     render(&meminfo, &inputs, out);
     Ok(())
@@ -220,7 +258,13 @@ impl Inputs {
     ) -> Self {
         let bytes = |kib: u64| kib.saturating_mul(1024);
         let swap = swaps::shown(swap, bytes(host.swap_total), bytes(host.swap_free), options);
-        Self { host, memory, swap, huge: HugePages::of(&host, hugetlb), zswap: options.zswap }
+        Self {
+            host,
+            memory,
+            swap,
+            huge: HugePages::of(&host, hugetlb),
+            zswap: options.zswap,
+        }
     }
 }
 
@@ -239,7 +283,10 @@ fn render(meminfo: &Meminfo<'_>, inputs: &Inputs, out: &mut Text) {
         if let Some(row) = row {
             expected = row.saturating_add(1);
         }
-        match row.and_then(|row| VALUES.get(row)).map_or(Some(0), |value| value(inputs)) {
+        match row
+            .and_then(|row| VALUES.get(row))
+            .map_or(Some(0), |value| value(inputs))
+        {
             Some(value) => line.print_with(value, out),
             None => line.print(out),
         }
@@ -260,7 +307,10 @@ Dirty:               136 kB\nCommitLimit:    13390624 kB\nNewKernelLine:       7
 HugePages_Free:        6\nHugepagesize:       2048 kB\nDirectMap4k:      120000 kB\n";
 
     fn shown(machine: &MemorySource, cgroup: &str) -> String {
-        let container = Container { cgroups: Cgroups::unified("/c", cgroup), ..Container::host(1) };
+        let container = Container {
+            cgroups: Cgroups::unified("/c", cgroup),
+            ..Container::host(1)
+        };
         let view = ContainerView::new(machine, &container, Duration::ZERO);
         let mut out = Text::new();
         produce(&view, &mut out).unwrap();
@@ -288,8 +338,19 @@ HugePages_Free:        6\nHugepagesize:       2048 kB\nDirectMap4k:      120000 
 
     #[test]
     fn the_limit_is_the_total_and_lines_stay_in_place() {
-        let text = shown(&level(machine(), "/c/ct", "268435456", 64 * MIB, "file 33554432\nactive_file 16777216\n"), "/ct");
-        assert!(text.starts_with("MemTotal:         262144 kB\nMemFree:          196608 kB\nMemAvailable:     212992 kB\nBuffers:"));
+        let text = shown(
+            &level(
+                machine(),
+                "/c/ct",
+                "268435456",
+                64 * MIB,
+                "file 33554432\nactive_file 16777216\n",
+            ),
+            "/ct",
+        );
+        assert!(text.starts_with(
+            "MemTotal:         262144 kB\nMemFree:          196608 kB\nMemAvailable:     212992 kB\nBuffers:"
+        ));
         assert_eq!(value(&text, "Cached"), 32_768);
         assert_eq!(text.lines().count(), HOST.lines().count());
     }
@@ -297,12 +358,22 @@ HugePages_Free:        6\nHugepagesize:       2048 kB\nDirectMap4k:      120000 
     #[test]
     fn unknown_and_host_only_lines_are_zero() {
         let text = shown(&level(machine(), "/c/ct", "max", 0, ""), "/ct");
-        assert_eq!((value(&text, "NewKernelLine"), value(&text, "DirectMap4k"), value(&text, "Dirty")), (0, 0, 0));
+        assert_eq!(
+            (
+                value(&text, "NewKernelLine"),
+                value(&text, "DirectMap4k"),
+                value(&text, "Dirty")
+            ),
+            (0, 0, 0)
+        );
     }
 
     #[test]
     fn usage_above_the_limit_shows_zero_free() {
-        let text = shown(&level(machine(), "/c/ct", "1048576", 2 * MIB, "inactive_file 409600\n"), "/ct");
+        let text = shown(
+            &level(machine(), "/c/ct", "1048576", 2 * MIB, "inactive_file 409600\n"),
+            "/ct",
+        );
         assert_eq!((value(&text, "MemFree"), value(&text, "MemAvailable")), (0, 400));
     }
 
@@ -335,7 +406,10 @@ HugePages_Free:        6\nHugepagesize:       2048 kB\nDirectMap4k:      120000 
             .with("/c/ct/hugetlb.2MB.max", "8388608\n")
             .with("/c/ct/hugetlb.2MB.current", "2097152\n");
         let text = shown(&machine, "/ct");
-        assert_eq!((value(&text, "HugePages_Total"), value(&text, "HugePages_Free")), (4, 3));
+        assert_eq!(
+            (value(&text, "HugePages_Total"), value(&text, "HugePages_Free")),
+            (4, 3)
+        );
         assert!(text.contains("HugePages_Total:       4\n"));
     }
 
@@ -347,8 +421,15 @@ HugePages_Free:        6\nHugepagesize:       2048 kB\nDirectMap4k:      120000 
     #[test]
     fn a_cgroup_that_has_gone_is_an_error_and_not_its_parent() {
         let machine = level(machine(), "/c/pod", "104857600", 0, "");
-        let container = Container { cgroups: Cgroups::unified("/c", "/pod/gone"), ..Container::host(1) };
-        let error = produce(&ContainerView::new(&machine, &container, Duration::ZERO), &mut Text::new()).unwrap_err();
+        let container = Container {
+            cgroups: Cgroups::unified("/c", "/pod/gone"),
+            ..Container::host(1)
+        };
+        let error = produce(
+            &ContainerView::new(&machine, &container, Duration::ZERO),
+            &mut Text::new(),
+        )
+        .unwrap_err();
         assert_eq!(error.to_string(), "/c/pod/gone: the process or cgroup has gone");
     }
 

@@ -156,7 +156,10 @@ impl VirtualFile {
     /// What a line of this file means, by its first word.
     #[must_use]
     pub fn line(&self, key: &str) -> Option<&'static Line> {
-        self.lines.iter().find(|line| line.key == key).or_else(|| self.lines.iter().find(|line| line.key == "*"))
+        self.lines
+            .iter()
+            .find(|line| line.key == key)
+            .or_else(|| self.lines.iter().find(|line| line.key == "*"))
     }
 }
 
@@ -192,9 +195,9 @@ pub fn find(path: &str) -> Option<Place<'_>> {
         return Some(place);
     }
     let by_end = |end: &str| {
-        let mut rows = TABLE.iter().filter(move |file| {
-            file.path.strip_suffix(end).is_some_and(|before| before.ends_with('/'))
-        });
+        let mut rows = TABLE
+            .iter()
+            .filter(move |file| file.path.strip_suffix(end).is_some_and(|before| before.ends_with('/')));
         let first = rows.next()?;
         rows.next().is_none().then_some(Place { file: first, below: "" })
     };
@@ -257,7 +260,9 @@ impl Place<'_> {
 /// There is no such file in the directory `dir`.
 pub(crate) fn no_such_file(dir: &str, below: &str) -> CaptureError {
     let separator = if below.is_empty() { "" } else { "/" };
-    CaptureError::NoSuchFile { path: format!("{dir}{separator}{below}") }
+    CaptureError::NoSuchFile {
+        path: format!("{dir}{separator}{below}"),
+    }
 }
 
 #[cfg(test)]
@@ -273,11 +278,21 @@ mod tests {
     fn every_row_says_what_it_is() {
         for file in TABLE {
             assert!(!file.about.is_empty() && !file.lines.is_empty(), "{}", file.path);
-            assert!(file.path.starts_with("proc/") || file.path.starts_with("sys/"), "{}", file.path);
+            assert!(
+                file.path.starts_with("proc/") || file.path.starts_with("sys/"),
+                "{}",
+                file.path
+            );
             for line in file.lines {
                 assert!(!line.formula.is_empty(), "{} {}", file.path, line.key);
                 let zero = matches!(line.class, Class::Zero | Class::Constant);
-                assert_eq!(line.from.is_empty(), zero, "{} {}: only what is made from nothing has no facts", file.path, line.key);
+                assert_eq!(
+                    line.from.is_empty(),
+                    zero,
+                    "{} {}: only what is made from nothing has no facts",
+                    file.path,
+                    line.key
+                );
             }
         }
     }

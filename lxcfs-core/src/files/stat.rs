@@ -23,16 +23,66 @@ pub(super) const FILE: VirtualFile = VirtualFile {
     path: "proc/stat",
     about: "CPU time of the container on the CPUs that it sees, boot time, numbers of processes",
     lines: &[
-        Line { key: "cpu", class: Class::Container, from: CPU_FACTS, formula: "sum of the cpuN lines, CPUs that are no longer shown included" },
-        Line { key: "cpuN", class: Class::Container, from: CPU_FACTS, formula: "user, nice, system: what the container used there (v2 does not tell where: spread over the shown CPUs); idle: capacity x time - used; the other columns are not accounted for a cgroup: 0" },
-        Line { key: "intr", class: Class::Zero, from: &[], formula: "0: interrupts are the host's" },
-        Line { key: "ctxt", class: Class::Zero, from: &[], formula: "0: not accounted for a cgroup" },
-        Line { key: "btime", class: Class::Shared, from: &[Fact::HostFile], formula: "the host's: start times of processes count from it" },
-        Line { key: "processes", class: Class::Derived, from: &[Fact::Tasks], formula: "the highest pid seen in the container: forks are not accounted for a cgroup" },
-        Line { key: "procs_running", class: Class::Container, from: &[Fact::Tasks], formula: "threads in state R, at least the reader" },
-        Line { key: "procs_blocked", class: Class::Container, from: &[Fact::Tasks], formula: "threads in state D" },
-        Line { key: "softirq", class: Class::Zero, from: &[], formula: "0: interrupts are the host's" },
-        Line { key: "*", class: Class::Zero, from: &[], formula: "0: a line that is not known counts what is the host's" },
+        Line {
+            key: "cpu",
+            class: Class::Container,
+            from: CPU_FACTS,
+            formula: "sum of the cpuN lines, CPUs that are no longer shown included",
+        },
+        Line {
+            key: "cpuN",
+            class: Class::Container,
+            from: CPU_FACTS,
+            formula: "user, nice, system: what the container used there (v2 does not tell where: spread over the shown CPUs); idle: capacity x time - used; the other columns are not accounted for a cgroup: 0",
+        },
+        Line {
+            key: "intr",
+            class: Class::Zero,
+            from: &[],
+            formula: "0: interrupts are the host's",
+        },
+        Line {
+            key: "ctxt",
+            class: Class::Zero,
+            from: &[],
+            formula: "0: not accounted for a cgroup",
+        },
+        Line {
+            key: "btime",
+            class: Class::Shared,
+            from: &[Fact::HostFile],
+            formula: "the host's: start times of processes count from it",
+        },
+        Line {
+            key: "processes",
+            class: Class::Derived,
+            from: &[Fact::Tasks],
+            formula: "the highest pid seen in the container: forks are not accounted for a cgroup",
+        },
+        Line {
+            key: "procs_running",
+            class: Class::Container,
+            from: &[Fact::Tasks],
+            formula: "threads in state R, at least the reader",
+        },
+        Line {
+            key: "procs_blocked",
+            class: Class::Container,
+            from: &[Fact::Tasks],
+            formula: "threads in state D",
+        },
+        Line {
+            key: "softirq",
+            class: Class::Zero,
+            from: &[],
+            formula: "0: interrupts are the host's",
+        },
+        Line {
+            key: "*",
+            class: Class::Zero,
+            from: &[],
+            formula: "0: a line that is not known counts what is the host's",
+        },
     ],
     kind: Kind::File(produce),
 };
@@ -48,9 +98,16 @@ impl Ticks {
     const MOST: usize = 10;
 
     fn of(counters: &CpuCounters) -> Self {
-        let [user, nice, system, idle] =
-            [counters.used.user, counters.used.nice, counters.used.system, counters.idle].map(|nsec| nsec / TICK_NSEC);
-        Self { columns: [user, nice, system, idle, 0, 0, 0, 0, 0, 0] }
+        let [user, nice, system, idle] = [
+            counters.used.user,
+            counters.used.nice,
+            counters.used.system,
+            counters.idle,
+        ]
+        .map(|nsec| nsec / TICK_NSEC);
+        Self {
+            columns: [user, nice, system, idle, 0, 0, 0, 0, 0, 0],
+        }
     }
 
     fn of_host(numbers: impl Iterator<Item = u64>) -> Self {
@@ -180,7 +237,10 @@ fn render(stat: &Stat<'_>, cpus: &CpuLines, load: Option<&Load>, out: &mut Text)
 
 fn row(label: &str, ticks: &Ticks, columns: usize, out: &mut Text) {
     out.push(label);
-    numbers(ticks.columns.into_iter().chain(iter::repeat(0)).take(columns.max(4)), out);
+    numbers(
+        ticks.columns.into_iter().chain(iter::repeat(0)).take(columns.max(4)),
+        out,
+    );
 }
 
 fn numbers(numbers: impl Iterator<Item = u64>, out: &mut Text) {
@@ -199,7 +259,8 @@ mod tests {
     use crate::state::Remembered;
     use std::time::Duration;
 
-    const HOST: &str = "cpu  400 0 400 4000 8 0 0 0 0 0\ncpu0 100 0 100 1000 2 0 0 0 0 0\ncpu1 100 0 100 1000 2 0 0 0 0 0
+    const HOST: &str =
+        "cpu  400 0 400 4000 8 0 0 0 0 0\ncpu0 100 0 100 1000 2 0 0 0 0 0\ncpu1 100 0 100 1000 2 0 0 0 0 0
 cpu2 100 0 100 1000 2 0 0 0 0 0\ncpu3 100 0 100 1000 2 0 0 0 0 0\nintr 9999 1 2 3\nctxt 777\nbtime 1700000000
 processes 5000\nprocs_running 9\nprocs_blocked 1\nsoftirq 99 1 2\nnewline 5 5\n";
 
@@ -209,14 +270,20 @@ processes 5000\nprocs_running 9\nprocs_blocked 1\nsoftirq 99 1 2\nnewline 5 5\n"
             .with("/sys/devices/system/cpu/online", "0-3\n")
             .with("/c/ct/cgroup.procs", "50\n")
             .with("/c/ct/cpu.max", "150000 100000\n")
-            .with("/c/ct/cpu.stat", "usage_usec 6000000\nuser_usec 4000000\nsystem_usec 2000000\nnice_usec 1000000\n")
+            .with(
+                "/c/ct/cpu.stat",
+                "usage_usec 6000000\nuser_usec 4000000\nsystem_usec 2000000\nnice_usec 1000000\n",
+            )
             .with("/proc/50/status", "State:\tR (running)\nThreads:\t1\nNSpid:\t50\t7\n")
     }
 
     fn container() -> Container {
         Container {
             caller: 50,
-            init: Some(Init { pid: 50, start_ticks: 9000 }),
+            init: Some(Init {
+                pid: 50,
+                start_ticks: 9000,
+            }),
             cgroups: Cgroups::unified("/c", "/ct"),
         }
     }
@@ -244,7 +311,10 @@ intr 0\nctxt 0\nbtime 1700000000\nprocesses 7\nprocs_running 1\nprocs_blocked 0\
         let (mut machine, container, remembered) = (machine(), container(), Remembered::new());
         let view = ContainerView::new(&machine, &container, Duration::from_secs(100)).with_remembered(&remembered);
         shown(&view);
-        machine.insert("/c/ct/cpu.stat", "user_usec 5000000\nsystem_usec 2000000\nnice_usec 1000000\n");
+        machine.insert(
+            "/c/ct/cpu.stat",
+            "user_usec 5000000\nsystem_usec 2000000\nnice_usec 1000000\n",
+        );
         let view = ContainerView::new(&machine, &container, Duration::from_secs(102)).with_remembered(&remembered);
         assert!(shown(&view).starts_with("cpu  400 100 200 1100 0"));
     }
@@ -254,7 +324,10 @@ intr 0\nctxt 0\nbtime 1700000000\nprocesses 7\nprocs_running 1\nprocs_blocked 0\
         let machine = machine()
             .with("/v1/ct/cgroup.procs", "50\n")
             .with("/v1/ct/cpuset.effective_cpus", "1-2\n")
-            .with("/v1/ct/cpuacct.usage_all", "cpu user system\n0 0 0\n1 1000000000 0\n2 0 3000000000\n3 0 0\n");
+            .with(
+                "/v1/ct/cpuacct.usage_all",
+                "cpu user system\n0 0 0\n1 1000000000 0\n2 0 3000000000\n3 0 0\n",
+            );
         let at = |name| CgroupPath::new(Version::V1, "/v1", name);
         let cgroups = Cgroups::none()
             .with(Controller::CpuTime, at("/ct"))
@@ -262,24 +335,38 @@ intr 0\nctxt 0\nbtime 1700000000\nprocesses 7\nprocs_running 1\nprocs_blocked 0\
             .with(Controller::Tasks, at("/ct"));
         let container = Container { cgroups, ..container() };
         let text = shown(&ContainerView::new(&machine, &container, Duration::from_secs(100)));
-        assert!(text.starts_with("cpu  100 0 300 1600 0 0 0 0 0 0\ncpu1 100 0 0 900 0 0 0 0 0 0\ncpu2 0 0 300 700 0"), "{text}");
+        assert!(
+            text.starts_with("cpu  100 0 300 1600 0 0 0 0 0 0\ncpu1 100 0 0 900 0 0 0 0 0 0\ncpu2 0 0 300 700 0"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_cpuset_without_an_account_shows_the_hosts_lines_of_its_cpus() {
-        let machine = machine().with("/v1/ct/cgroup.procs", "50\n").with("/v1/ct/cpuset.effective_cpus", "1\n");
+        let machine = machine()
+            .with("/v1/ct/cgroup.procs", "50\n")
+            .with("/v1/ct/cpuset.effective_cpus", "1\n");
         let cgroups = Cgroups::none().with(Controller::Cpuset, CgroupPath::new(Version::V1, "/v1", "/ct"));
         let container = Container { cgroups, ..container() };
         let text = shown(&ContainerView::new(&machine, &container, Duration::from_secs(100)));
-        assert!(text.starts_with("cpu  100 0 100 1000 2 0 0 0 0 0\ncpu1 100 0 100 1000 2 0 0 0 0 0\nintr 0\n"), "{text}");
+        assert!(
+            text.starts_with("cpu  100 0 100 1000 2 0 0 0 0 0\ncpu1 100 0 100 1000 2 0 0 0 0 0\nintr 0\n"),
+            "{text}"
+        );
         assert!(text.contains("processes 5000\n"));
     }
 
     #[test]
     fn the_root_cgroup_sees_the_host() {
         let machine = machine();
-        let container = Container { cgroups: Cgroups::unified("/c", "/"), ..Container::host(1) };
-        assert_eq!(shown(&ContainerView::new(&machine, &container, Duration::from_secs(100))), HOST);
+        let container = Container {
+            cgroups: Cgroups::unified("/c", "/"),
+            ..Container::host(1)
+        };
+        assert_eq!(
+            shown(&ContainerView::new(&machine, &container, Duration::from_secs(100))),
+            HOST
+        );
     }
 
     #[test]

@@ -17,7 +17,13 @@ pub(super) const FILE: VirtualFile = VirtualFile {
     lines: &[Line {
         key: "*",
         class: Class::Container,
-        from: &[Fact::InitStart, Fact::CpuTime, Fact::CpuQuota, Fact::Cpuset, Fact::OnlineCpus],
+        from: &[
+            Fact::InitStart,
+            Fact::CpuTime,
+            Fact::CpuQuota,
+            Fact::Cpuset,
+            Fact::OnlineCpus,
+        ],
         formula: "now - start of the container's first process; sum of idle of the CPUs in /proc/stat. In the host's pid namespace the first is the host's, in an unconfined cgroup both are",
     }],
     kind: Kind::File(produce),

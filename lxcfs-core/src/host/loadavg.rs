@@ -34,7 +34,9 @@ impl Loadavg {
         let mut words = parse::words(text);
         let mut average = || {
             let (whole, fraction) = parse::split_once(words.next()?, b'.')?;
-            parse::number(whole)?.checked_mul(100)?.checked_add(parse::number(fraction)?)
+            parse::number(whole)?
+                .checked_mul(100)?
+                .checked_add(parse::number(fraction)?)
         };
         let averages_hundredths = [average()?, average()?, average()?];
         let (running, threads) = parse::split_once(words.next()?, b'/')?;
@@ -55,7 +57,12 @@ impl Loadavg {
         for average in self.averages_hundredths {
             out.hundredths(average).push(" ");
         }
-        out.number(self.running).push("/").number(self.threads).push(" ").number(self.last_pid).push("\n");
+        out.number(self.running)
+            .push("/")
+            .number(self.threads)
+            .push(" ")
+            .number(self.last_pid)
+            .push("\n");
     }
 }
 
@@ -66,7 +73,13 @@ mod tests {
     #[test]
     fn only_the_kernels_form_is_understood() {
         assert!(Loadavg::parse(b"0.00 0.01 0.05 1/2 3\n").is_some());
-        for bad in [&b""[..], b"0.00 0.01 0.05 1/2 3", b"0.00 0.01 1/2 3\n", b"0.0 0.01 0.05 1/2 3\n", b"a b c d e\n"] {
+        for bad in [
+            &b""[..],
+            b"0.00 0.01 0.05 1/2 3",
+            b"0.00 0.01 1/2 3\n",
+            b"0.0 0.01 0.05 1/2 3\n",
+            b"a b c d e\n",
+        ] {
             assert_eq!(Loadavg::parse(bad), None, "{}", String::from_utf8_lossy(bad));
         }
     }

@@ -78,13 +78,21 @@ impl<'a> Line<'a> {
         let (key, rest) = parse::split_once(line, b':')?;
         let (gap, rest) = split_while(rest, |byte| byte == b' ');
         let (digits, tail) = split_while(rest, |byte| byte.is_ascii_digit());
-        Some(Self::Value { key, gap, digits, value: parse::number(digits)?, tail })
+        Some(Self::Value {
+            key,
+            gap,
+            digits,
+            value: parse::number(digits)?,
+            tail,
+        })
     }
 
     /// Adds the line to a text, as it was.
     pub fn print(&self, out: &mut Text) {
         match self {
-            Self::Value { key, gap, digits, tail, .. } => {
+            Self::Value {
+                key, gap, digits, tail, ..
+            } => {
                 out.push(key).push(":").push(gap).push(digits).push(tail);
             }
             Self::Other(line) => {
@@ -96,7 +104,9 @@ impl<'a> Line<'a> {
     /// Adds the line with another value, in the same columns.
     pub fn print_with(&self, new: u64, out: &mut Text) {
         match self {
-            Self::Value { key, gap, digits, tail, .. } => {
+            Self::Value {
+                key, gap, digits, tail, ..
+            } => {
                 // A number as wide as the columns still stands apart from its key.
                 let width = gap.len().saturating_add(digits.len()).saturating_sub(1);
                 out.push(key).push(": ").number_in(new, width).push(tail);
@@ -144,10 +154,19 @@ mod tests {
             }
             String::from_utf8(out.take().to_vec()).unwrap()
         };
-        assert_eq!(with(b"MemTotal:       24684096 kB\n", 262_144), "MemTotal:         262144 kB\n");
-        assert_eq!(with(b"VmallocTotal:   34359738367 kB\n", 0), "VmallocTotal:             0 kB\n");
+        assert_eq!(
+            with(b"MemTotal:       24684096 kB\n", 262_144),
+            "MemTotal:         262144 kB\n"
+        );
+        assert_eq!(
+            with(b"VmallocTotal:   34359738367 kB\n", 0),
+            "VmallocTotal:             0 kB\n"
+        );
         assert_eq!(with(b"A: 1 kB\n", 123), "A: 123 kB\n");
         assert_eq!(with(b"A:1 kB\n", 123), "A: 123 kB\n");
-        assert_eq!(with(b"MemTotal:       24684096 kB\n", 6_442_450_944), "MemTotal:       6442450944 kB\n".replace("       6", "     6"));
+        assert_eq!(
+            with(b"MemTotal:       24684096 kB\n", 6_442_450_944),
+            "MemTotal:       6442450944 kB\n".replace("       6", "     6")
+        );
     }
 }

@@ -94,7 +94,12 @@ mod tests {
 
     #[test]
     fn what_is_parsed_is_printed_as_it_was() {
-        for text in [&b"cpu  1 2\ncpu0 1 2\nintr 3 4\n"[..], b"\n \ncpu\ncpux 1", b"\0\xff\tcpu 1\r\n", b""] {
+        for text in [
+            &b"cpu  1 2\ncpu0 1 2\nintr 3 4\n"[..],
+            b"\n \ncpu\ncpux 1",
+            b"\0\xff\tcpu 1\r\n",
+            b"",
+        ] {
             let mut out = Text::new();
             Stat::parse(text).print(&mut out);
             assert_eq!(out.take(), text);
@@ -103,7 +108,13 @@ mod tests {
 
     #[test]
     fn only_a_number_behind_cpu_names_a_cpu() {
-        let keys: Vec<_> = Stat::parse(b"cpu 1\ncpu12 1\ncpu01 1\ncpuset 1\n").lines().map(|line| line.key()).collect();
-        assert_eq!(keys, [Key::AllCpus, Key::Cpu(12), Key::Other(b"cpu01"), Key::Other(b"cpuset")]);
+        let keys: Vec<_> = Stat::parse(b"cpu 1\ncpu12 1\ncpu01 1\ncpuset 1\n")
+            .lines()
+            .map(|line| line.key())
+            .collect();
+        assert_eq!(
+            keys,
+            [Key::AllCpus, Key::Cpu(12), Key::Other(b"cpu01"), Key::Other(b"cpuset")]
+        );
     }
 }

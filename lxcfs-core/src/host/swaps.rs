@@ -36,14 +36,21 @@ impl<'a> Swaps<'a> {
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Self {
         let mut lines = text.split_inclusive(|byte| *byte == b'\n');
-        Self { header: lines.next().unwrap_or_default(), areas: lines.map(Area::parse).collect() }
+        Self {
+            header: lines.next().unwrap_or_default(),
+            areas: lines.map(Area::parse).collect(),
+        }
     }
 
     /// Adds the text, as it was parsed.
     pub fn print(&self, out: &mut Text) {
         out.push(self.header);
         for area in &self.areas {
-            out.push(area.before).push(area.size).push(area.between).push(area.used).push(area.after);
+            out.push(area.before)
+                .push(area.size)
+                .push(area.between)
+                .push(area.used)
+                .push(area.after);
         }
     }
 
@@ -77,11 +84,16 @@ impl<'a> Area<'a> {
         let (rest, _priority) = last_word(line);
         let (between_and_before, used) = last_word(rest);
         let (before, size) = last_word(between_and_before);
-        let behind = |text: &'a [u8], word_end: &'a [u8]| {
-            text.get(word_end.trim_ascii_end().len()..).unwrap_or_default()
-        };
+        let behind =
+            |text: &'a [u8], word_end: &'a [u8]| text.get(word_end.trim_ascii_end().len()..).unwrap_or_default();
         if parse::number(size).is_none() || parse::number(used).is_none() {
-            return Self { before: line, size: b"", between: b"", used: b"", after: b"" };
+            return Self {
+                before: line,
+                size: b"",
+                between: b"",
+                used: b"",
+                after: b"",
+            };
         }
         Self {
             before,
@@ -96,7 +108,10 @@ impl<'a> Area<'a> {
 /// What stands before the last word of a text, with the space between, and that word.
 fn last_word(text: &[u8]) -> (&[u8], &[u8]) {
     let text = text.trim_ascii_end();
-    let start = text.iter().rposition(u8::is_ascii_whitespace).map_or(0, |at| at.saturating_add(1));
+    let start = text
+        .iter()
+        .rposition(u8::is_ascii_whitespace)
+        .map_or(0, |at| at.saturating_add(1));
     text.split_at_checked(start).unwrap_or((text, b""))
 }
 

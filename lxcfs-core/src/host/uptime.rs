@@ -29,7 +29,10 @@ impl Uptime {
     pub fn parse(text: &[u8]) -> Option<Self> {
         let line = text.strip_suffix(b"\n")?;
         let (up, idle) = parse::split_once(line, b' ')?;
-        let uptime = Self { up: hundredths(up)?, idle: hundredths(idle)? };
+        let uptime = Self {
+            up: hundredths(up)?,
+            idle: hundredths(idle)?,
+        };
         // Only the form that the kernel prints is understood, so that printing gives it back.
         let mut printed = Text::new();
         uptime.print(&mut printed);
@@ -68,7 +71,15 @@ mod tests {
     #[test]
     fn only_the_kernels_form_is_understood() {
         assert!(Uptime::parse(b"0.05 10.00\n").is_some());
-        for bad in [&b""[..], b"1 2\n", b"1.0 2.00\n", b"1.00 2.00", b"01.00 2.00\n", b"1.00  2.00\n", b"-1.00 2.00\n"] {
+        for bad in [
+            &b""[..],
+            b"1 2\n",
+            b"1.0 2.00\n",
+            b"1.00 2.00",
+            b"01.00 2.00\n",
+            b"1.00  2.00\n",
+            b"-1.00 2.00\n",
+        ] {
             assert_eq!(Uptime::parse(bad), None, "{}", String::from_utf8_lossy(bad));
         }
     }

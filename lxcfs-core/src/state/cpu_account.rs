@@ -35,7 +35,10 @@ impl CpuCounters {
     fn advance(&mut self, used: CpuTimes, share: u64) {
         self.used = self.used.plus(&used);
         let total = self.used.total();
-        self.budget = self.budget.saturating_add(share).max(total.saturating_sub(OVERDRAFT_NSEC));
+        self.budget = self
+            .budget
+            .saturating_add(share)
+            .max(total.saturating_sub(OVERDRAFT_NSEC));
         self.idle = self.idle.max(self.budget.saturating_sub(total));
     }
 }
@@ -52,7 +55,11 @@ impl CpuAccount {
     /// The account of a container that started at `since` (time since boot) and has been looked at never yet.
     #[must_use]
     pub fn new(since: Duration) -> Self {
-        Self { at: since, seen: CpuTime::default(), counters: Vec::new() }
+        Self {
+            at: since,
+            seen: CpuTime::default(),
+            counters: Vec::new(),
+        }
     }
 
     /// The counters of every CPU that has ever been shown, ascending by the host's ids.
@@ -84,7 +91,10 @@ impl CpuAccount {
                 at
             }
         };
-        #[expect(clippy::indexing_slicing, reason = "the entry at this place was found or put there just now")]
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "the entry at this place was found or put there just now"
+        )]
         let (_, counters) = &mut self.counters[at];
         counters
     }
@@ -99,7 +109,10 @@ struct Usage {
 impl Usage {
     fn between(earlier: &CpuTime, later: &CpuTime) -> Self {
         if later.per_cpu.is_empty() {
-            return Self { per_cpu: Vec::new(), total: later.total.since(&earlier.total) };
+            return Self {
+                per_cpu: Vec::new(),
+                total: later.total.since(&earlier.total),
+            };
         }
         let mut total = CpuTimes::default();
         let mut old = earlier.per_cpu.iter().peekable();
@@ -108,7 +121,10 @@ impl Usage {
             .iter()
             .map(|(cpu, times)| {
                 while old.next_if(|(id, _)| id < cpu).is_some() {}
-                let before = old.next_if(|(id, _)| id == cpu).map(|(_, times)| *times).unwrap_or_default();
+                let before = old
+                    .next_if(|(id, _)| id == cpu)
+                    .map(|(_, times)| *times)
+                    .unwrap_or_default();
                 let used = times.since(&before);
                 total = total.plus(&used);
                 (*cpu, used)
@@ -126,7 +142,10 @@ impl Usage {
             .iter()
             .map(|cpu| {
                 while known.next_if(|(id, _)| *id < cpu).is_some() {}
-                let own = known.next_if(|(id, _)| *id == cpu).map(|(_, times)| *times).unwrap_or_default();
+                let own = known
+                    .next_if(|(id, _)| *id == cpu)
+                    .map(|(_, times)| *times)
+                    .unwrap_or_default();
                 let own = part_of(&own, own.total().min(passed));
                 left = left.since(&own);
                 (cpu, own)
@@ -166,7 +185,9 @@ fn part_of(times: &CpuTimes, amount: u64) -> CpuTimes {
         return *times;
     }
     let of = |kind: u64| {
-        let part = u128::from(kind).saturating_mul(u128::from(amount)).checked_div(u128::from(total));
+        let part = u128::from(kind)
+            .saturating_mul(u128::from(amount))
+            .checked_div(u128::from(total));
         u64::try_from(part.unwrap_or(0)).unwrap_or(u64::MAX)
     };
     let (user, nice) = (of(times.user), of(times.nice));
@@ -193,18 +214,43 @@ mod tests {
     const SEC: u64 = 1_000_000_000;
 
     fn model(online: &str, milli: Option<u64>) -> CpuModel {
-        let quota = milli.map(|milli| CpuBandwidth { quota_usec: milli, period_usec: 1000, levels_up: 0 });
-        CpuModel::new(&online.parse().unwrap(), None, quota.as_ref(), CpuView::Quota, CpuIds::Host)
+        let quota = milli.map(|milli| CpuBandwidth {
+            quota_usec: milli,
+            period_usec: 1000,
+            levels_up: 0,
+        });
+        CpuModel::new(
+            &online.parse().unwrap(),
+            None,
+            quota.as_ref(),
+            CpuView::Quota,
+            CpuIds::Host,
+        )
     }
 
     fn unified(user: u64, system: u64) -> CpuTime {
-        CpuTime { total: CpuTimes { user, nice: 0, system }, per_cpu: Vec::new() }
+        CpuTime {
+            total: CpuTimes { user, nice: 0, system },
+            per_cpu: Vec::new(),
+        }
     }
 
     fn per_cpu(times: &[(u32, u64)]) -> CpuTime {
-        let per_cpu: Vec<_> =
-            times.iter().map(|(cpu, user)| (*cpu, CpuTimes { user: *user, ..Default::default() })).collect();
-        let total = per_cpu.iter().fold(CpuTimes::default(), |sum, (_, times)| sum.plus(times));
+        let per_cpu: Vec<_> = times
+            .iter()
+            .map(|(cpu, user)| {
+                (
+                    *cpu,
+                    CpuTimes {
+                        user: *user,
+                        ..Default::default()
+                    },
+                )
+            })
+            .collect();
+        let total = per_cpu
+            .iter()
+            .fold(CpuTimes::default(), |sum, (_, times)| sum.plus(times));
         CpuTime { total, per_cpu }
     }
 
@@ -215,36 +261,56 @@ mod tests {
     #[test]
     fn a_container_at_its_limit_has_no_idle() {
         let account = CpuAccount::new(at(0)).advance(unified(12 * SEC, 3 * SEC), &model("0-3", Some(1500)), at(10));
-        assert_eq!(account.counters().iter().map(|(_, one)| one.used.total()).sum::<u64>(), 15 * SEC);
+        assert_eq!(
+            account.counters().iter().map(|(_, one)| one.used.total()).sum::<u64>(),
+            15 * SEC
+        );
         assert_eq!(account.counters().iter().map(|(_, one)| one.idle).sum::<u64>(), 0);
     }
 
     #[test]
     fn no_cpu_is_busier_than_time_has_passed() {
-        let account = CpuAccount::new(at(0)).advance(per_cpu(&[(0, 9 * SEC), (3, 8 * SEC)]), &model("0-3", Some(2000)), at(10));
-        let used: Vec<_> = account.counters().iter().map(|(cpu, one)| (*cpu, one.used.total())).collect();
+        let account = CpuAccount::new(at(0)).advance(
+            per_cpu(&[(0, 9 * SEC), (3, 8 * SEC)]),
+            &model("0-3", Some(2000)),
+            at(10),
+        );
+        let used: Vec<_> = account
+            .counters()
+            .iter()
+            .map(|(cpu, one)| (*cpu, one.used.total()))
+            .collect();
         assert_eq!(used, [(0, 10 * SEC), (1, 7 * SEC)]);
     }
 
     #[test]
     fn a_known_cpu_keeps_what_it_used() {
         let account = CpuAccount::new(at(0)).advance(per_cpu(&[(0, SEC), (1, 5 * SEC)]), &model("0-1", None), at(10));
-        let shown: Vec<_> = account.counters().iter().map(|(_, one)| (one.used.user, one.idle)).collect();
+        let shown: Vec<_> = account
+            .counters()
+            .iter()
+            .map(|(_, one)| (one.used.user, one.idle))
+            .collect();
         assert_eq!(shown, [(SEC, 9 * SEC), (5 * SEC, 5 * SEC)]);
     }
 
     #[test]
     fn a_quota_that_was_lowered_does_not_look_busy_for_ever() {
         // Ten hours of four CPUs, and only then a quota of half a CPU.
-        let account = CpuAccount::new(at(0)).advance(unified(36_000 * 4 * SEC, 0), &model("0-3", Some(500)), at(36_000));
-        let later = account.clone().advance(unified(36_000 * 4 * SEC, 0), &model("0-3", Some(500)), at(36_010));
+        let account =
+            CpuAccount::new(at(0)).advance(unified(36_000 * 4 * SEC, 0), &model("0-3", Some(500)), at(36_000));
+        let later = account
+            .clone()
+            .advance(unified(36_000 * 4 * SEC, 0), &model("0-3", Some(500)), at(36_010));
         assert_eq!(later.counters()[0].1.idle, 4 * SEC);
     }
 
     #[test]
     fn a_cpu_that_is_hidden_and_shown_again_goes_on_where_it_was() {
         let one = CpuAccount::new(at(0)).advance(unified(8 * SEC, 0), &model("0-1", None), at(10));
-        let two = one.clone().advance(unified(9 * SEC, 0), &model("0-1", Some(1000)), at(20));
+        let two = one
+            .clone()
+            .advance(unified(9 * SEC, 0), &model("0-1", Some(1000)), at(20));
         let three = two.clone().advance(unified(9 * SEC, 0), &model("0-1", None), at(30));
         assert_eq!(two.counters()[1], one.counters()[1]);
         assert_eq!(three.counters()[1].1.used, one.counters()[1].1.used);

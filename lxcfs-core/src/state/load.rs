@@ -38,7 +38,9 @@ pub struct Tasks {
 /// ```
 #[must_use]
 pub fn calc_load(load: u64, exp: u64, active: u64) -> u64 {
-    let mut new = load.saturating_mul(exp).saturating_add(active.saturating_mul(FIXED_1.saturating_sub(exp)));
+    let mut new = load
+        .saturating_mul(exp)
+        .saturating_add(active.saturating_mul(FIXED_1.saturating_sub(exp)));
     if active >= load {
         new = new.saturating_add(FIXED_1.saturating_sub(1));
     }
@@ -81,21 +83,42 @@ impl Load {
     /// `age` of the container.
     #[must_use]
     pub fn first(tasks: Tasks, age: Duration, now: Duration) -> Self {
-        let steps = age.as_secs() / SAMPLE_EVERY.as_secs();
-        let averages = EXP.map(|exp| if steps == 0 { 0 } else { calc_load_n(0, exp, active(&tasks), steps) });
-        Self { averages, tasks, most_pids: tasks.last_pid, stepped_at: now, sampled_at: now }
+        let steps = steps_in(age);
+        let averages = EXP.map(|exp| {
+            if steps == 0 {
+                0
+            } else {
+                calc_load_n(0, exp, active(&tasks), steps)
+            }
+        });
+        Self {
+            averages,
+            tasks,
+            most_pids: tasks.last_pid,
+            stepped_at: now,
+            sampled_at: now,
+        }
     }
 
     /// The averages after another look. They move by one step for each whole interval since the last step.
     #[must_use]
     pub fn advance(self, tasks: Tasks, now: Duration) -> Self {
-        let passed = now.saturating_sub(self.stepped_at);
-        let steps = passed.as_secs() / SAMPLE_EVERY.as_secs();
-        let mut next = Self { tasks, most_pids: self.most_pids.max(tasks.last_pid), sampled_at: now, ..self };
+        let steps = steps_in(now.saturating_sub(self.stepped_at));
+        let mut next = Self {
+            tasks,
+            most_pids: self.most_pids.max(tasks.last_pid),
+            sampled_at: now,
+            ..self
+        };
         if steps > 0 {
             next.averages = [0, 1, 2].map(|which: usize| {
                 let (load, exp) = (self.averages.get(which), EXP.get(which));
-                calc_load_n(load.copied().unwrap_or(0), exp.copied().unwrap_or(0), active(&tasks), steps)
+                calc_load_n(
+                    load.copied().unwrap_or(0),
+                    exp.copied().unwrap_or(0),
+                    active(&tasks),
+                    steps,
+                )
             });
             next.stepped_at = now;
         }
@@ -131,6 +154,11 @@ impl Load {
     }
 }
 
+/// How many whole intervals there are in that time.
+fn steps_in(time: Duration) -> u64 {
+    time.as_secs().checked_div(SAMPLE_EVERY.as_secs()).unwrap_or(0)
+}
+
 fn active(tasks: &Tasks) -> u64 {
     tasks.running.saturating_add(tasks.blocked).saturating_mul(FIXED_1)
 }
@@ -140,7 +168,11 @@ mod tests {
     use super::*;
 
     fn busy(running: u64) -> Tasks {
-        Tasks { running, threads: running, ..Tasks::default() }
+        Tasks {
+            running,
+            threads: running,
+            ..Tasks::default()
+        }
     }
 
     fn at(secs: u64) -> Duration {
@@ -173,7 +205,10 @@ mod tests {
         assert_eq!(Load::first(busy(1), at(3), at(100)).hundredths(), [0, 0, 0]);
         let [one, five, fifteen] = Load::first(busy(1), at(60), at(100)).hundredths();
         assert!((60..=66).contains(&one) && (16..=20).contains(&five) && (5..=8).contains(&fifteen));
-        assert_eq!(Load::first(busy(4), at(86_400), at(90_000)).hundredths(), [400, 400, 400]);
+        assert_eq!(
+            Load::first(busy(4), at(86_400), at(90_000)).hundredths(),
+            [400, 400, 400]
+        );
     }
 
     #[test]
@@ -187,7 +222,12 @@ mod tests {
 
     #[test]
     fn absurd_numbers_do_not_overflow() {
-        let absurd = Tasks { running: u64::MAX, blocked: u64::MAX, threads: u64::MAX, last_pid: u64::MAX };
+        let absurd = Tasks {
+            running: u64::MAX,
+            blocked: u64::MAX,
+            threads: u64::MAX,
+            last_pid: u64::MAX,
+        };
         let load = Load::first(absurd, Duration::MAX, Duration::MAX).advance(absurd, Duration::MAX);
         let _ = load.hundredths();
     }

@@ -34,9 +34,18 @@ impl Remembered {
     /// Takes a sample of the CPU time into account and returns the counters to show.
     ///
     /// `since` is when the container started, for the first sample.
-    pub fn advance_cpu(&self, sample: CpuTime, model: &CpuModel, since: Duration, now: Duration) -> Vec<(u32, CpuCounters)> {
+    pub fn advance_cpu(
+        &self,
+        sample: CpuTime,
+        model: &CpuModel,
+        since: Duration,
+        now: Duration,
+    ) -> Vec<(u32, CpuCounters)> {
         let mut slot = lock(&self.cpu);
-        let account = slot.take().unwrap_or_else(|| CpuAccount::new(since)).advance(sample, model, now);
+        let account = slot
+            .take()
+            .unwrap_or_else(|| CpuAccount::new(since))
+            .advance(sample, model, now);
         let counters = account.counters().to_vec();
         *slot = Some(account);
         counters

@@ -1,0 +1,212 @@
+//! Descriptors that stay open between reads: a `pread` instead of open, read and close.
+#![expect(clippy::disallowed_methods, reason = "this is where files are opened")]
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::root::Root;
+use super::whole::{kind, read_whole};
+use crate::source::{Entry, Source, SourceError};
+
+/// The running machine, with the descriptors of its files kept open.
+///
+/// Opening a file of procfs or of a cgroup costs more than reading it: the path is walked, and the kernel's buffer is
+/// allocated and grown anew. A kept descriptor is read from its beginning, which makes the kernel print the file
+/// afresh.
+///
+/// - A descriptor is taken out while it is read, so two threads that read one file have two descriptors: the kernel's
+///   buffer belongs to the descriptor, and a long file would otherwise be a mixture of two moments. No lock is held
+///   over a read.
+/// - A kept descriptor that fails (`ENODEV`: the cgroup has been removed) is closed and the path opened afresh, once.
+///   A cgroup that was removed and made again under its old name is therefore found.
+/// - At most `most` descriptors are kept. They are in two generations; when the younger one is full, it becomes the
+///   older, and what was in the older and has not been read since is closed.
+/// - Files of processes (`/proc/PID/…`) are not kept: they are many and are read once.
+///
+/// A v1 cgroup that is renamed keeps its descriptors, so its files are found under the old name until they are dropped
+/// from both generations.
+#[derive(Debug)]
+pub struct KeptOpen {
+    generations: Mutex<Generations>,
+    half: usize,
+}
+
+#[derive(Debug, Default)]
+struct Generations {
+    young: HashMap<PathBuf, File>,
+    old: HashMap<PathBuf, File>,
+}
+
+impl KeptOpen {
+    /// How many descriptors are kept unless told otherwise: half of the usual soft limit of a process.
+    pub const MOST: usize = 512;
+
+    /// A source that keeps up to [`MOST`](Self::MOST) descriptors.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_most(Self::MOST)
+    }
+
+    /// A source that keeps up to `most` descriptors; with fewer than two it keeps none.
+    #[must_use]
+    pub fn with_most(most: usize) -> Self {
+        Self {
+            generations: Mutex::default(),
+            half: most.checked_div(2).unwrap_or(0),
+        }
+    }
+
+    /// How many descriptors are kept now, without those that are being read.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        generations.young.len().saturating_add(generations.old.len())
+    }
+
+    fn take(&self, path: &Path) -> Option<(PathBuf, File)> {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        generations
+            .young
+            .remove_entry(path)
+            .or_else(|| generations.old.remove_entry(path))
+    }
+
+    fn keep(&self, path: PathBuf, file: File) {
+        if self.half == 0 {
+            return;
+        }
+        let closing = {
+            let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+            let again = generations.young.insert(path, file);
+            let full = generations.young.len() >= self.half;
+            let aged = full.then(|| {
+                let young = std::mem::take(&mut generations.young);
+                std::mem::replace(&mut generations.old, young)
+            });
+            (again, aged)
+        };
+        // Closed here, where the lock is no longer held.
+        drop(closing);
+    }
+}
+
+impl Default for KeptOpen {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Source for KeptOpen {
+    fn read(&self, path: &Path) -> Result<Bytes, SourceError> {
+        if is_of_a_process(path) {
+            return Root::host().read(path);
+        }
+        let mut key = None;
+        if let Some((kept_path, file)) = self.take(path) {
+            if let Ok(text) = read_whole(&file) {
+                self.keep(kept_path, file);
+                return Ok(text);
+            }
+            key = Some(kept_path);
+        }
+        let failed = |error: std::io::Error| SourceError::new(path, kind(&error));
+        let file = File::open(path).map_err(failed)?;
+        let text = read_whole(&file).map_err(failed)?;
+        self.keep(key.unwrap_or_else(|| path.to_path_buf()), file);
+        Ok(text)
+    }
+
+    fn list(&self, dir: &Path) -> Result<Vec<Entry>, SourceError> {
+        Root::host().list(dir)
+    }
+
+    fn read_link(&self, path: &Path) -> Result<PathBuf, SourceError> {
+        Root::host().read_link(path)
+    }
+}
+
+/// Whether the path is below `/proc/PID`, `/proc/self` or `/proc/thread-self`.
+fn is_of_a_process(path: &Path) -> bool {
+    let Some(first) = path
+        .strip_prefix("/proc")
+        .ok()
+        .and_then(|below| below.components().next())
+    else {
+        return false;
+    };
+    let first = first.as_os_str().as_encoded_bytes();
+    first == b"self" || first == b"thread-self" || first.iter().all(u8::is_ascii_digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_kept_descriptor_sees_what_was_written_since() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("memory.current");
+        let source = KeptOpen::new();
+        fs::write(&path, "1000\n").unwrap();
+        assert_eq!(source.read(&path).unwrap(), "1000\n");
+        assert_eq!(source.kept(), 1);
+        fs::write(&path, "2\n").unwrap();
+        assert_eq!(source.read(&path).unwrap(), "2\n");
+        assert_eq!(source.kept(), 1);
+    }
+
+    #[test]
+    fn no_more_descriptors_are_kept_than_was_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = KeptOpen::with_most(8);
+        for number in 0..50 {
+            let path = dir.path().join(number.to_string());
+            fs::write(&path, "x").unwrap();
+            source.read(&path).unwrap();
+            // The one that is read all the time survives every generation.
+            source.read(&dir.path().join("0")).unwrap();
+            assert!(source.kept() <= 8);
+            assert!(source.take(&dir.path().join("0")).is_some());
+            source.read(&dir.path().join("0")).unwrap();
+        }
+        let none = KeptOpen::with_most(1);
+        none.read(&dir.path().join("0")).unwrap();
+        assert_eq!(none.kept(), 0);
+    }
+
+    #[test]
+    fn files_of_processes_are_not_kept() {
+        let source = KeptOpen::new();
+        source.read(Path::new("/proc/self/status")).unwrap();
+        source
+            .read(Path::new(&format!("/proc/{}/stat", std::process::id())))
+            .unwrap();
+        assert_eq!(source.kept(), 0);
+        source.read(Path::new("/proc/stat")).unwrap();
+        assert_eq!(source.kept(), 1);
+    }
+
+    #[test]
+    fn threads_that_read_one_file_do_not_disturb_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("long");
+        let text = "0123456789abcdef\n".repeat(10_000);
+        fs::write(&path, &text).unwrap();
+        let source = KeptOpen::with_most(4);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        assert_eq!(source.read(&path).unwrap(), text.as_bytes());
+                    }
+                });
+            }
+        });
+        assert!(source.kept() <= 4);
+    }
+}

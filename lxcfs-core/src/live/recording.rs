@@ -1,0 +1,412 @@
+//! A recorded machine on disk: how it is written, and a source that replays it.
+#![expect(clippy::disallowed_methods, reason = "a recording is a directory of files")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::manifest::{Failure, Manifest, VERSION};
+use super::record::{Answers, Seen};
+use super::root::Root;
+use crate::container::Container;
+use crate::source::{Entry, Source, SourceError, SourceErrorKind};
+
+/// The manifest's name. No kernel file has this path.
+const MANIFEST: &str = "recording.json";
+
+/// A recording could not be written or opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// A recording is made in a directory of its own, or old answers would mix with new ones.
+    #[error("{}: not empty; choose a new directory", dir.display())]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A file of the recording could not be written or read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The manifest is no manifest, or has a path that is not UTF-8.
+    #[error("{}: {source}", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The recording was written in a form that is not known here.
+    #[error("{}: recording of version {version}; this program reads version {VERSION}", path.display())]
+    Version {
+        /// The manifest.
+        path: PathBuf,
+        /// Its version.
+        version: u32,
+    },
+    /// A path was read that has no place below the directory.
+    #[error("{}: not an absolute path without `..`", path.display())]
+    Path {
+        /// The path.
+        path: PathBuf,
+    },
+}
+
+/// A recorded machine, container and moment: all that is needed to render as it was rendered then.
+///
+/// What was not read when it was recorded is not there.
+#[derive(Debug)]
+pub struct Recording {
+    root: Root,
+    manifest: Manifest,
+}
+
+impl Recording {
+    /// Opens what [`Recorder::write_to`](super::Recorder::write_to) has written.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] if there is no manifest, or none that is understood here.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, RecordError> {
+        let path = dir.as_ref().join(MANIFEST);
+        let text = fs::read(&path).map_err(|source| RecordError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        let manifest: Manifest = serde_json::from_slice(&text).map_err(|source| RecordError::Manifest {
+            path: path.clone(),
+            source,
+        })?;
+        if manifest.version != VERSION {
+            return Err(RecordError::Version {
+                path,
+                version: manifest.version,
+            });
+        }
+        Ok(Self {
+            root: Root::at(dir.as_ref()),
+            manifest,
+        })
+    }
+
+    /// The machine.
+    #[must_use]
+    pub fn source(&self) -> &(impl Source + std::fmt::Debug + use<>) {
+        self
+    }
+
+    /// The container that was looked at.
+    #[must_use]
+    pub fn container(&self) -> Container {
+        self.manifest.container()
+    }
+
+    /// When, since the machine's boot.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.manifest.now()
+    }
+}
+
+impl Source for Recording {
+    fn read(&self, path: &Path) -> Result<Bytes, SourceError> {
+        failed(&self.manifest.errors.read, path)?;
+        self.root.read(path)
+    }
+
+    fn list(&self, dir: &Path) -> Result<Vec<Entry>, SourceError> {
+        failed(&self.manifest.errors.list, dir)?;
+        match self.manifest.listings.get(dir) {
+            Some(names) => Ok(names
+                .iter()
+                .map(|(name, kind)| Entry {
+                    name: name.clone(),
+                    kind: (*kind).into(),
+                })
+                .collect()),
+            // Not listed then; a recording that somebody has added files to by hand shows these.
+            None => self.root.list(dir),
+        }
+    }
+
+    fn read_link(&self, path: &Path) -> Result<PathBuf, SourceError> {
+        failed(&self.manifest.errors.read_link, path)?;
+        match self.manifest.links.get(path) {
+            Some(target) => Ok(target.clone()),
+            None => self.root.read_link(path),
+        }
+    }
+}
+
+fn failed(errors: &BTreeMap<PathBuf, Failure>, path: &Path) -> Result<(), SourceError> {
+    match errors.get(path) {
+        Some(failure) => Err(SourceError::new(path, (*failure).into())),
+        None => Ok(()),
+    }
+}
+
+/// Writes what was seen into an empty directory.
+pub(super) fn write(dir: &Path, seen: &Seen, container: &Container, now: Duration) -> Result<(), RecordError> {
+    make_empty(dir)?;
+    let mut manifest = Manifest::new(container, now);
+    for (path, entries) in answers(&seen.listings) {
+        let names = entries
+            .iter()
+            .map(|entry| (entry.name.clone(), entry.kind.into()))
+            .collect();
+        manifest.listings.insert(path.clone(), names);
+    }
+    for (path, text) in answers(&seen.files) {
+        let place = place(dir, path)?;
+        fs::write(&place, text).map_err(|source| RecordError::Io { path: place, source })?;
+    }
+    for (path, target) in answers(&seen.links) {
+        let files_below = answers(&seen.files).any(|(file, _)| file.starts_with(path));
+        let links_below = answers(&seen.links).any(|(link, _)| link != path && link.starts_with(path));
+        if files_below || links_below {
+            manifest.links.insert(path.clone(), target.clone());
+        } else {
+            let place = place(dir, path)?;
+            symlink(target, &place).map_err(|source| RecordError::Io { path: place, source })?;
+        }
+    }
+    manifest.errors.read = failures(dir, &seen.files);
+    manifest.errors.read_link = failures(dir, &seen.links);
+    manifest.errors.list = failures(dir, &seen.listings);
+    let path = dir.join(MANIFEST);
+    let mut text = match serde_json::to_vec_pretty(&manifest) {
+        Ok(text) => text,
+        Err(source) => return Err(RecordError::Manifest { path, source }),
+    };
+    text.push(b'\n');
+    fs::write(&path, text).map_err(|source| RecordError::Io { path, source })
+}
+
+fn answers<T>(answers: &Answers<T>) -> impl Iterator<Item = (&PathBuf, &T)> {
+    answers
+        .iter()
+        .filter_map(|(path, answer)| Some((path, answer.as_ref().ok()?)))
+}
+
+/// The errors that the files on disk do not give by themselves.
+fn failures<T>(dir: &Path, answers: &Answers<T>) -> BTreeMap<PathBuf, Failure> {
+    answers
+        .iter()
+        .filter_map(|(path, answer)| Some((path, *answer.as_ref().err()?)))
+        .filter(|(path, kind)| {
+            // A path that was not there can be a directory here, for the sake of what is below it.
+            let on_disk = || {
+                path.strip_prefix("/")
+                    .is_ok_and(|below| dir.join(below).symlink_metadata().is_ok())
+            };
+            *kind != SourceErrorKind::NotFound || on_disk()
+        })
+        .map(|(path, kind)| (path.clone(), kind.into()))
+        .collect()
+}
+
+fn make_empty(dir: &Path) -> Result<(), RecordError> {
+    let failed = |source| RecordError::Io {
+        path: dir.to_path_buf(),
+        source,
+    };
+    fs::create_dir_all(dir).map_err(failed)?;
+    if fs::read_dir(dir).map_err(failed)?.next().is_some() {
+        return Err(RecordError::NotEmpty { dir: dir.to_path_buf() });
+    }
+    Ok(())
+}
+
+/// Where that path is below `dir`; its directory is made.
+fn place(dir: &Path, path: &Path) -> Result<PathBuf, RecordError> {
+    let below = path
+        .strip_prefix("/")
+        .ok()
+        .filter(|below| below.components().all(|part| matches!(part, Component::Normal(_))))
+        .ok_or_else(|| RecordError::Path {
+            path: path.to_path_buf(),
+        })?;
+    let place = dir.join(below);
+    let parent = place.parent().unwrap_or(dir);
+    fs::create_dir_all(parent).map_err(|source| RecordError::Io {
+        path: parent.to_path_buf(),
+        source,
+    })?;
+    Ok(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cgroup::{CgroupPath, Cgroups, Controller, Version};
+    use crate::container::Init;
+    use crate::live::Recorder;
+    use crate::source::{EntryKind, MemorySource};
+
+    fn container() -> Container {
+        let cgroups = Cgroups::unified("/sys/fs/cgroup", "/ct").with(
+            Controller::Memory,
+            CgroupPath::new(Version::V1, "/sys/fs/cgroup/memory", "/a b/ct"),
+        );
+        Container {
+            caller: 7,
+            init: Some(Init {
+                pid: 5,
+                start_ticks: 4242,
+            }),
+            cgroups,
+        }
+    }
+
+    const NOW: Duration = Duration::new(1234, 567_890_123);
+
+    #[test]
+    fn everything_that_was_read_is_replayed() {
+        let machine = MemorySource::new()
+            .with("/proc/stat", "cpu  1\n")
+            .with("/proc/empty", "")
+            .with("/c/ct/binary", &b"\0\xff\n"[..])
+            .with_error("/c/ct/memory.pressure", SourceErrorKind::NotSupported)
+            .with_error("/c/ct/secret", SourceErrorKind::PermissionDenied)
+            .with_error("/c/ct/odd", SourceErrorKind::Errno(5))
+            .with_error("/proc/1/ns/pid", SourceErrorKind::PermissionDenied)
+            .with_link("/proc/7/ns/pid", "pid:[1]")
+            .with_link("/proc/self", "7")
+            .with("/proc/self/mountinfo", "m\n")
+            .with("/c/ct/unread", "never\n");
+        let paths = [
+            "/proc/stat",
+            "/proc/empty",
+            "/c/ct/binary",
+            "/c/ct/memory.pressure",
+            "/c/ct/secret",
+            "/c/ct/odd",
+        ]
+        .into_iter()
+        .chain([
+            "/proc/1/ns/pid",
+            "/proc/7/ns/pid",
+            "/proc/self",
+            "/proc/self/mountinfo",
+            "/none",
+            "/c/none/x",
+        ])
+        .map(Path::new);
+        let recorder = Recorder::new(&machine);
+        let files: Vec<_> = paths
+            .clone()
+            .filter(|path| !path.ends_with("ns/pid"))
+            .map(|path| recorder.read(path))
+            .collect();
+        let links: Vec<_> = paths.clone().map(|path| recorder.read_link(path)).collect();
+        let lists: Vec<_> = ["/c/ct", "/proc", "/none"]
+            .map(Path::new)
+            .map(|dir| recorder.list(dir))
+            .into();
+
+        let dir = tempfile::tempdir().unwrap();
+        recorder.write_to(dir.path(), &container(), NOW, false).unwrap();
+        let recording = Recording::open(dir.path()).unwrap();
+        let replay = recording.source();
+        let files_again: Vec<_> = paths
+            .clone()
+            .filter(|path| !path.ends_with("ns/pid"))
+            .map(|path| replay.read(path))
+            .collect();
+        assert_eq!(files_again, files);
+        // What is a file has no link to be read, which disk says by itself.
+        assert_eq!(paths.map(|path| replay.read_link(path)).collect::<Vec<_>>(), links);
+        assert_eq!(
+            ["/c/ct", "/proc", "/none"]
+                .map(Path::new)
+                .map(|dir| replay.list(dir))
+                .to_vec(),
+            lists
+        );
+        assert_eq!(recording.container(), container());
+        assert_eq!(recording.now(), NOW);
+        let unread = replay.read(Path::new("/c/ct/unread")).unwrap_err();
+        assert_eq!(unread.kind, SourceErrorKind::NotFound);
+    }
+
+    #[test]
+    fn private_files_are_private_in_the_replay_whoever_reads_it() {
+        let machine = MemorySource::new()
+            .with("/d/a", "")
+            .with_error("/d/b", SourceErrorKind::PermissionDenied);
+        let recorder = Recorder::new(&machine);
+        recorder.list(Path::new("/d")).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        recorder.write_to(dir.path(), &Container::host(1), NOW, false).unwrap();
+        let kinds: Vec<_> = Recording::open(dir.path())
+            .unwrap()
+            .list(Path::new("/d"))
+            .unwrap()
+            .into_iter()
+            .map(|entry| entry.kind)
+            .collect();
+        assert_eq!(kinds, [EntryKind::File, EntryKind::PrivateFile]);
+    }
+
+    #[test]
+    fn links_are_links_on_disk() {
+        let machine = MemorySource::new().with_link("/proc/7/ns/pid", "pid:[1]");
+        let recorder = Recorder::new(&machine);
+        recorder.read_link(Path::new("/proc/7/ns/pid")).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        recorder.write_to(dir.path(), &Container::host(7), NOW, false).unwrap();
+        let namespace = Root::at(dir.path()).read_link(Path::new("/proc/7/ns/pid")).unwrap();
+        assert_eq!(namespace, Path::new("pid:[1]"));
+    }
+
+    #[test]
+    fn a_recording_is_not_written_over_another_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let recorder = Recorder::new(MemorySource::new());
+        recorder
+            .write_to(&dir.path().join("new/one"), &Container::host(1), NOW, false)
+            .unwrap();
+        let error = recorder
+            .write_to(dir.path(), &Container::host(1), NOW, false)
+            .unwrap_err();
+        assert!(matches!(error, RecordError::NotEmpty { .. }));
+    }
+
+    #[test]
+    fn nothing_is_written_outside_the_directory() {
+        let machine = MemorySource::new().with("/a/../../../etc/x", "").with("relative", "");
+        for path in ["/a/../../../etc/x", "relative"] {
+            let recorder = Recorder::new(&machine);
+            recorder.read(Path::new(path)).unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let error = recorder
+                .write_to(dir.path(), &Container::host(1), NOW, false)
+                .unwrap_err();
+            assert!(matches!(error, RecordError::Path { .. }), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_directory_without_a_manifest_or_of_the_future_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(Recording::open(dir.path()), Err(RecordError::Io { .. })));
+        fs::write(dir.path().join(MANIFEST), "{").unwrap();
+        assert!(matches!(Recording::open(dir.path()), Err(RecordError::Manifest { .. })));
+        let future = r#"{"version": 9, "now_nsec": 0, "caller": 1, "init": null, "cgroups": {}}"#;
+        fs::write(dir.path().join(MANIFEST), future).unwrap();
+        let error = Recording::open(dir.path()).unwrap_err().to_string();
+        assert!(
+            error.ends_with("recording.json: recording of version 9; this program reads version 1"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,338 @@
+//! Machines that are made up: one description of a host and of a container, spelt as the files of cgroup v1, v2 or both.
+//!
+//! Tests, fuzz targets, benches and examples take their machines from here (feature `synthetic`), so that one
+//! description of a container is all that a law about its files needs:
+//!
+//! ```
+//! use lxcfs_core::synthetic::{Level, Limits, Machine, Spelling};
+//! use lxcfs_core::{ContainerView, find};
+//!
+//! let machine = Machine::new(8, 16 << 20);
+//! let limits = Limits {
+//!     own: Level { memory: Some(256 << 20), quota: Some((150_000, 100_000)), ..Level::default() },
+//!     ..Limits::default()
+//! };
+//! for spelling in Spelling::ALL {
+//!     let (source, container) = machine.source(&limits, spelling);
+//!     let view = ContainerView::new(&source, &container, machine.uptime);
+//!     let meminfo = find("meminfo").unwrap().render(&view).unwrap();
+//!     assert!(meminfo.starts_with(b"MemTotal:         262144 kB\n"));
+//!     assert_eq!(view.cpus().unwrap().shown().to_string(), "0-1");
+//! }
+//! ```
+//!
+//! The files have the form and the length that a 6.x kernel gives them. Everything is computed from the description
+//! alone: the same description gives the same bytes. A machine of 1,024 CPUs and 6 TB takes some tens of milliseconds
+//! to make, most of them for its `/sys/devices/system/cpu`.
+
+mod cgroups;
+mod cpus;
+mod host;
+mod random;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cgroup::{CpuTimes, IoDevice, MemoryStat};
+use crate::container::{Container, Pid};
+use crate::cpu_list::{CpuId, CpuList};
+use crate::source::{EntryKind, MemorySource, Source};
+
+pub use host::DISKS;
+pub use random::Draw;
+
+/// The size of the machine's default huge pages in KiB.
+pub const HUGE_PAGE_KIB: u64 = 2048;
+
+/// A process has this number on the host more than in its container.
+pub const HOST_PIDS: Pid = 100_000;
+
+/// A host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// How many CPUs are present: `0..cpus`.
+    pub cpus: u32,
+    /// Those of them that are offline. CPU 0 should not be.
+    pub offline: CpuList,
+    /// How many further CPUs could be plugged in: possible, and not present.
+    pub hotplug: u32,
+    /// How many neighbouring CPUs are threads of one core.
+    pub threads_per_core: u32,
+    /// How many neighbouring CPUs are in one package.
+    pub cpus_per_package: u32,
+    /// `MemTotal`.
+    pub memory_kib: u64,
+    /// `MemFree`.
+    pub memory_free_kib: u64,
+    /// `MemAvailable`.
+    pub memory_available_kib: u64,
+    /// `SwapTotal`, and the size of the one area in `/proc/swaps`.
+    pub swap_kib: u64,
+    /// `SwapFree`.
+    pub swap_free_kib: u64,
+    /// `HugePages_Total`, each of [`HUGE_PAGE_KIB`].
+    pub huge_pages: u64,
+    /// `HugePages_Free`.
+    pub huge_pages_free: u64,
+    /// The time since boot: the `now` of views of this machine.
+    pub uptime: Duration,
+    /// Where all numbers come from that are the host's alone: another seed, other usage, counters, load and pressure.
+    pub noise: u64,
+}
+
+impl Machine {
+    /// A machine that has been up for ten hours, with half of its memory free, some swap, and no huge pages.
+    #[must_use]
+    pub fn new(cpus: u32, memory_kib: u64) -> Self {
+        Self {
+            cpus: cpus.max(1),
+            offline: CpuList::default(),
+            hotplug: 0,
+            threads_per_core: 2,
+            cpus_per_package: 128,
+            memory_kib,
+            memory_free_kib: memory_kib / 2,
+            memory_available_kib: memory_kib.saturating_sub(memory_kib / 4),
+            swap_kib: 8 << 20,
+            swap_free_kib: 7 << 20,
+            huge_pages: 0,
+            huge_pages_free: 0,
+            uptime: Duration::from_secs(36_000),
+            noise: 0,
+        }
+    }
+
+    /// `/sys/devices/system/cpu/online`.
+    #[must_use]
+    pub fn online(&self) -> CpuList {
+        self.present().difference(&self.offline)
+    }
+
+    /// `/sys/devices/system/cpu/present`.
+    #[must_use]
+    pub fn present(&self) -> CpuList {
+        CpuList::first(self.cpus)
+    }
+
+    /// `/sys/devices/system/cpu/possible`.
+    #[must_use]
+    pub fn possible(&self) -> CpuList {
+        CpuList::first(self.cpus.saturating_add(self.hotplug))
+    }
+
+    /// The files of the host, without any cgroup.
+    #[must_use]
+    pub fn files(&self) -> MemorySource {
+        let mut files = MemorySource::new();
+        host::write(self, &mut files);
+        cpus::write(self, &mut files);
+        files
+    }
+
+    /// The files of the host with one container on it, and that container as its last process sees it.
+    #[must_use]
+    pub fn source(&self, limits: &Limits, spelling: Spelling) -> (MemorySource, Container) {
+        let mut files = self.files();
+        let container = limits.spell(spelling, &mut files);
+        (files, container)
+    }
+}
+
+/// A container: what limits it and what it has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Its own cgroup.
+    pub own: Level,
+    /// The cgroups above its own, the nearest first.
+    pub ancestors: Vec<Level>,
+    /// The CPUs that it may use; `None` for the host's online ones, in a hierarchy without the controller.
+    pub cpuset: Option<CpuList>,
+    /// What it has used on which CPU, ascending; in nanoseconds. v1 does not tell `nice` from `user`, v2 tells no CPU
+    /// and rounds to microseconds.
+    pub used: Vec<(CpuId, CpuTimes)>,
+    /// What it has read and written. v2 does not tell `merged` and `time_nsec`.
+    pub io: Vec<IoDevice>,
+    /// Its processes; the first is its init, the last one asks.
+    pub processes: Vec<Process>,
+    /// When its init started, since the host's boot.
+    pub started: Duration,
+    /// For how long its tasks have been waiting, in all, in microseconds. v1 does not tell.
+    pub stalled_usec: u64,
+}
+
+/// One level of a hierarchy: limits and what is used of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Level {
+    /// The memory limit in bytes.
+    pub memory: Option<u64>,
+    /// Where memory is throttled, in bytes. Only v2 has it.
+    pub memory_high: Option<u64>,
+    /// The memory in use, in bytes.
+    pub memory_usage: u64,
+    /// What that memory is. v1 does not tell kernel memory from other, nor zswap.
+    pub stat: MemoryStat,
+    /// The swap limit in bytes. v1 limits memory and swap together; that limit is given the same number.
+    pub swap: Option<u64>,
+    /// The swap in use, in bytes.
+    pub swap_usage: u64,
+    /// The quota and its period, in microseconds.
+    pub quota: Option<(u64, u64)>,
+    /// The limit of huge pages of [`HUGE_PAGE_KIB`], in bytes.
+    pub hugetlb: Option<u64>,
+    /// The huge pages in use, in bytes.
+    pub hugetlb_usage: u64,
+}
+
+/// One process of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its pid in the container; [`HOST_PIDS`] more on the host. Its threads have the numbers that follow.
+    pub pid: Pid,
+    /// The state of each of its threads, one letter each: `RSSD`.
+    pub threads: String,
+}
+
+impl Process {
+    /// A process with a thread for each letter of `threads`.
+    #[must_use]
+    pub fn new(pid: Pid, threads: &str) -> Self {
+        Self {
+            pid,
+            threads: threads.to_owned(),
+        }
+    }
+}
+
+impl Default for Limits {
+    /// A container without limits that started an hour after the host, has done nothing, and asks.
+    fn default() -> Self {
+        Self {
+            own: Level::default(),
+            ancestors: Vec::new(),
+            cpuset: None,
+            used: Vec::new(),
+            io: Vec::new(),
+            processes: vec![Process::new(1, "S"), Process::new(7, "R")],
+            started: Duration::from_secs(3600),
+            stalled_usec: 0,
+        }
+    }
+}
+
+impl Limits {
+    /// Writes the cgroup files and those of the processes, and says which container it is. Writing another description
+    /// over the first is time passing.
+    pub fn spell(&self, spelling: Spelling, files: &mut MemorySource) -> Container {
+        cgroups::write(self, spelling, files)
+    }
+
+    /// The own level and those above it.
+    pub fn levels(&self) -> impl Iterator<Item = &Level> {
+        std::iter::once(&self.own).chain(&self.ancestors)
+    }
+
+    /// All CPU time used.
+    #[must_use]
+    pub fn used_in_all(&self) -> CpuTimes {
+        self.used
+            .iter()
+            .fold(CpuTimes::default(), |sum, (_, times)| sum.plus(times))
+    }
+}
+
+/// Which interfaces tell of the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spelling {
+    /// Each controller in a v1 hierarchy, as before systemd 247 or so.
+    V1,
+    /// The unified hierarchy.
+    V2,
+    /// CPU, cpuset and hugetlb in v1 hierarchies, memory, I/O and pids in v2: `cgroup_no_v1=memory,io,pids`.
+    Hybrid,
+}
+
+impl Spelling {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::V1, Self::V2, Self::Hybrid];
+}
+
+/// Every file of a source, sorted.
+#[must_use]
+pub fn paths(source: &dyn Source) -> Vec<PathBuf> {
+    fn walk(source: &dyn Source, dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in source.list(dir).unwrap_or_default() {
+            let path = dir.join(entry.name);
+            match entry.kind {
+                EntryKind::Directory => walk(source, &path, found),
+                EntryKind::File | EntryKind::PrivateFile | EntryKind::Symlink => found.push(path),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(source, Path::new("/"), &mut found);
+    found.sort_unstable();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::meminfo::Meminfo;
+    use crate::{CaptureError, ContainerView, TABLE, find};
+
+    #[test]
+    fn the_largest_machine_is_made_whole() {
+        let machine = Machine::new(1024, 6 << 30);
+        let (source, container) = machine.source(&Limits::default(), Spelling::V2);
+        assert_eq!(
+            source
+                .list(Path::new("/sys/devices/system/cpu/cpu1023/cache"))
+                .unwrap()
+                .len(),
+            4
+        );
+        let meminfo = source.read(Path::new("/proc/meminfo")).unwrap();
+        assert_eq!(Meminfo::parse(&meminfo).value(b"MemTotal"), Some(6 << 30));
+        assert!(Meminfo::parse(&meminfo).lines().count() >= 55);
+        let view = ContainerView::new(&source, &container, machine.uptime);
+        assert_eq!(view.cpus().unwrap().count(), 1024);
+    }
+
+    #[test]
+    fn every_row_is_rendered_from_every_spelling() {
+        let machine = Machine::new(4, 1 << 20);
+        for spelling in Spelling::ALL {
+            let (source, container) = machine.source(&Limits::default(), spelling);
+            let view = ContainerView::new(&source, &container, machine.uptime);
+            for file in TABLE.iter().filter(|file| !file.is_directory()) {
+                let rendered = find(file.path).unwrap().render(&view);
+                // What no cgroup v1 tells is said to be so.
+                let told = matches!(
+                    rendered,
+                    Ok(_) | Err(CaptureError::NoSuchFile { .. } | CaptureError::NotAvailable { .. })
+                );
+                assert!(told, "{spelling:?} {}: {rendered:?}", file.path);
+            }
+        }
+    }
+
+    #[test]
+    fn noise_changes_the_hosts_numbers_and_nothing_else() {
+        let quiet = Machine::new(2, 1 << 20);
+        let noisy = Machine {
+            noise: 1,
+            ..quiet.clone()
+        };
+        let (one, two) = (quiet.files(), noisy.files());
+        assert_eq!(paths(&one), paths(&two));
+        for path in ["/proc/meminfo", "/proc/stat", "/proc/diskstats", "/proc/loadavg"] {
+            let (one, two) = (one.read(Path::new(path)).unwrap(), two.read(Path::new(path)).unwrap());
+            let (one, two) = (
+                String::from_utf8_lossy(&one).into_owned(),
+                String::from_utf8_lossy(&two).into_owned(),
+            );
+            assert_ne!(one, two, "{path}");
+            assert_eq!(one.lines().count(), two.lines().count(), "{path}");
+        }
+    }
+}
