@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::error::ParseError;
 use crate::parse;
-use crate::text::{Decimal, Text};
+use crate::text::Text;
 
 /// The kernel id of one CPU: the `N` of `cpuN`.
 pub type CpuId = u32;
@@ -225,7 +225,9 @@ impl fmt::Display for CpuList {
 pub fn cpu_of_name(name: &[u8]) -> Option<CpuId> {
     let digits = name.strip_prefix(b"cpu")?;
     let id = u32::try_from(parse::number(digits)?).ok()?;
-    (id < MAX_CPUS && Decimal::new(u64::from(id)).as_bytes() == digits).then_some(id)
+    // Without leading zeros.
+    let canonical = digits.len() == 1 || !digits.starts_with(b"0");
+    (id < MAX_CPUS && canonical).then_some(id)
 }
 
 #[cfg(test)]

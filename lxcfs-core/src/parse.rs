@@ -28,10 +28,20 @@ pub fn limit(text: &[u8]) -> Option<u64> {
     number(value(text))
 }
 
+/// The lines of a text, each with its newline.
+pub fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at.saturating_add(1));
+        let (line, behind) = rest.split_at_checked(end)?;
+        rest = behind;
+        (!line.is_empty()).then_some(line)
+    })
+}
+
 /// The lines of a text, each without its newline.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split_inclusive(|byte| *byte == b'\n')
-        .map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+    whole_lines(text).map(|line| line.strip_suffix(b"\n").unwrap_or(line))
 }
 
 /// The words of a line: what stands between spaces and tabs.
@@ -64,7 +74,7 @@ pub fn nested_pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
 /// What stands before and behind the first `separator`.
 #[must_use]
 pub fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
-    let at = bytes.iter().position(|byte| *byte == separator)?;
+    let at = memchr::memchr(separator, bytes)?;
     let (before, rest) = bytes.split_at_checked(at)?;
     Some((before, rest.get(1..)?))
 }

@@ -19,35 +19,6 @@ pub struct Text {
     buffer: BytesMut,
 }
 
-const DIGITS: usize = 20;
-
-/// The decimal digits of a number, without allocation.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Decimal {
-    digits: [u8; DIGITS],
-    start: usize,
-}
-
-impl Decimal {
-    pub(crate) fn new(mut number: u64) -> Self {
-        let mut digits = [b'0'; DIGITS];
-        let mut start = DIGITS;
-        for (index, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = b'0'.saturating_add(u8::try_from(number % 10).unwrap_or(0));
-            number /= 10;
-            start = index;
-            if number == 0 {
-                break;
-            }
-        }
-        Self { digits, start }
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.digits.get(self.start..).unwrap_or_default()
-    }
-}
-
 const SPACES: &[u8; 64] = &[b' '; 64];
 
 impl Text {
@@ -73,14 +44,14 @@ impl Text {
 
     /// Adds a decimal number.
     pub fn number(&mut self, number: u64) -> &mut Self {
-        self.push(Decimal::new(number).as_bytes())
+        self.push(itoa::Buffer::new().format(number))
     }
 
     /// Adds a decimal number, right-aligned in `width` columns; a longer number takes the room that it needs.
     pub fn number_in(&mut self, number: u64, width: usize) -> &mut Self {
-        let decimal = Decimal::new(number);
-        self.spaces(width.saturating_sub(decimal.as_bytes().len()))
-            .push(decimal.as_bytes())
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(number);
+        self.spaces(width.saturating_sub(digits.len())).push(digits)
     }
 
     /// Adds that many spaces.

@@ -20,7 +20,8 @@ use std::time::Duration;
 use live_support::{Shell, TestCgroup, require_root, skipped};
 use lxcfs_core::cgroup::Controller;
 use lxcfs_core::live::{
-    Recorder, Recording, ResolveError, Root, boot_time, container_of, container_of_live, hierarchies, still_running,
+    Recorder, Recording, ResolveError, Resolver, Root, boot_time, container_of, container_of_live, hierarchies,
+    still_running,
 };
 use lxcfs_core::{Container, Source as _, TICK_NSEC};
 
@@ -34,6 +35,11 @@ fn resolved(pid: u32) -> Container {
     let searched = container_of(&host, &hierarchies, pid).unwrap();
     let asked = container_of_live(&host, &hierarchies, pid).unwrap();
     assert_eq!(searched, asked, "the search and the kernel agree");
+
+    let resolver = Resolver::new(&host, hierarchies.clone());
+    for _ in 0..2 {
+        assert_eq!(resolver.container_of(pid).unwrap(), asked, "a memory changes nothing");
+    }
 
     let recorder = Recorder::new(&host);
     let mounted = lxcfs_core::live::hierarchies(&recorder).unwrap();

@@ -41,7 +41,7 @@ impl Memory {
 }
 
 macro_rules! memory_stat {
-    ($($(#[$doc:meta])* $field:ident $(/ $v1:literal)?,)*) => {
+    ($($(#[$doc:meta])* $field:ident: $v2:literal $(or $v1:literal)?,)*) => {
         /// The fields of `memory.stat` that virtual files show, in v2's names. All in bytes; 0 where the kernel does not
         /// account for it.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,7 +54,10 @@ macro_rules! memory_stat {
             pub(super) fn parse_v2(text: &[u8]) -> Self {
                 let mut stat = Self::default();
                 for (key, value) in parse::flat_keyed(text) {
-                    $(if key == stringify!($field).as_bytes() { stat.$field = value; continue; })*
+                    match key {
+                        $($v2 => stat.$field = value,)*
+                        _ => {}
+                    }
                 }
                 stat
             }
@@ -63,8 +66,10 @@ macro_rules! memory_stat {
             pub(super) fn parse_v1(text: &[u8]) -> Self {
                 let mut stat = Self::default();
                 for (key, value) in parse::flat_keyed(text) {
-                    let Some(key) = key.strip_prefix(b"total_") else { continue };
-                    $($(if key == $v1.as_bytes() { stat.$field = value; continue; })?)*
+                    match key.strip_prefix(b"total_") {
+                        $($(Some($v1) => stat.$field = value,)?)*
+                        _ => {}
+                    }
                 }
                 stat
             }
@@ -72,56 +77,55 @@ macro_rules! memory_stat {
     };
 }
 
-// The order is that of the kernel's file, so that the first comparison is mostly the right one.
 memory_stat! {
     /// Anonymous memory.
-    anon / "rss",
+    anon: b"anon" or b"rss",
     /// Page cache, with tmpfs and shared memory.
-    file / "cache",
+    file: b"file" or b"cache",
     /// Kernel stacks.
-    kernel_stack,
+    kernel_stack: b"kernel_stack",
     /// Page tables.
-    pagetables,
+    pagetables: b"pagetables",
     /// Secondary page tables (KVM, IOMMU).
-    sec_pagetables,
+    sec_pagetables: b"sec_pagetables",
     /// Per-CPU kernel memory.
-    percpu,
+    percpu: b"percpu",
     /// Memory mapped by `vmalloc`.
-    vmalloc,
+    vmalloc: b"vmalloc",
     /// tmpfs, shared memory, shared anonymous mappings.
-    shmem / "shmem",
+    shmem: b"shmem" or b"shmem",
     /// Memory that zswap's compressed pages take.
-    zswap,
+    zswap: b"zswap",
     /// Memory that has been swapped out into zswap.
-    zswapped,
+    zswapped: b"zswapped",
     /// Page cache that is mapped.
-    file_mapped / "mapped_file",
+    file_mapped: b"file_mapped" or b"mapped_file",
     /// Page cache that waits to be written back.
-    file_dirty / "dirty",
+    file_dirty: b"file_dirty" or b"dirty",
     /// Page cache that is being written back.
-    file_writeback / "writeback",
+    file_writeback: b"file_writeback" or b"writeback",
     /// Swap that is cached in memory.
-    swapcached / "swapcached",
+    swapcached: b"swapcached" or b"swapcached",
     /// Anonymous memory in transparent huge pages.
-    anon_thp / "rss_huge",
+    anon_thp: b"anon_thp" or b"rss_huge",
     /// Page cache in transparent huge pages.
-    file_thp,
+    file_thp: b"file_thp",
     /// Shared memory in transparent huge pages.
-    shmem_thp,
+    shmem_thp: b"shmem_thp",
     /// Anonymous memory on the inactive list.
-    inactive_anon / "inactive_anon",
+    inactive_anon: b"inactive_anon" or b"inactive_anon",
     /// Anonymous memory on the active list.
-    active_anon / "active_anon",
+    active_anon: b"active_anon" or b"active_anon",
     /// Page cache on the inactive list.
-    inactive_file / "inactive_file",
+    inactive_file: b"inactive_file" or b"inactive_file",
     /// Page cache on the active list.
-    active_file / "active_file",
+    active_file: b"active_file" or b"active_file",
     /// Memory that cannot be reclaimed.
-    unevictable / "unevictable",
+    unevictable: b"unevictable" or b"unevictable",
     /// Slab memory that can be reclaimed.
-    slab_reclaimable,
+    slab_reclaimable: b"slab_reclaimable",
     /// Slab memory that cannot.
-    slab_unreclaimable,
+    slab_unreclaimable: b"slab_unreclaimable",
 }
 
 impl MemoryStat {

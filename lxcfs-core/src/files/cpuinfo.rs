@@ -57,6 +57,10 @@ pub(super) const FILE: VirtualFile = VirtualFile {
 fn produce(view: &ContainerView<'_>, out: &mut Text) -> Result<(), CaptureError> {
     let model = view.cpus()?;
     let host = view.host("/proc/cpuinfo")?;
+    if model.is_whole_host() && model.numbered() == model.shown() {
+        out.push(host);
+        return Ok(());
+    }
     render(&Cpuinfo::parse(&host), &model, out);
     Ok(())
 }

@@ -196,11 +196,11 @@ pub(super) fn idle_ticks(view: &ContainerView<'_>) -> Result<u64, CaptureError> 
 fn render(stat: &Stat<'_>, cpus: &CpuLines, load: Option<&Load>, out: &mut Text) {
     let mut cpus = Some(cpus);
     for line in stat.lines() {
-        let columns = line.numbers().count();
         match line.key() {
             Key::AllCpus | Key::Cpu(_) => {
                 // The lines of all CPUs stand together, where the host's first one stands.
                 let Some(cpus) = cpus.take() else { continue };
+                let columns = line.numbers().count();
                 row("cpu ", &cpus.sum, columns, out);
                 for (number, ticks) in &cpus.each {
                     out.push("cpu").number(u64::from(*number));
@@ -228,7 +228,7 @@ fn render(stat: &Stat<'_>, cpus: &CpuLines, load: Option<&Load>, out: &mut Text)
                     }
                     // One number stands for the hundreds of the host's interrupts.
                     (b"intr", _) => numbers(iter::once(0), out),
-                    _ => numbers(iter::repeat_n(0, columns), out),
+                    _ => numbers(line.numbers().map(|_| 0), out),
                 }
             }
         }

@@ -64,7 +64,7 @@ impl<'a> Cpuinfo<'a> {
         // The section so far, and the blank lines that stand behind it.
         let (mut start, mut blank, mut at) = (0_usize, None::<usize>, 0_usize);
         let (mut cpu, mut one_line) = (None::<CpuId>, false);
-        for line in text.split_inclusive(|byte| *byte == b'\n') {
+        for line in parse::whole_lines(text) {
             let next = match Begin::of(line) {
                 Begin::Stanza(id) => Some((at, Some(id), false)),
                 Begin::StanzaWithBlank(id) => Some((blank.unwrap_or(at), Some(id), false)),
@@ -115,7 +115,7 @@ impl<'a> Section<'a> {
 
     /// Its lines.
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
-        self.text.split_inclusive(|byte| *byte == b'\n').map(Field::parse)
+        parse::whole_lines(self.text).map(Field::parse)
     }
 }
 

@@ -35,7 +35,7 @@ impl<'a> Diskstats<'a> {
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Self {
         Self {
-            disks: text.split_inclusive(|byte| *byte == b'\n').map(Disk::parse).collect(),
+            disks: parse::whole_lines(text).map(Disk::parse).collect(),
         }
     }
 

@@ -49,7 +49,7 @@ impl<'a> Meminfo<'a> {
 
     /// The lines, in the kernel's order.
     pub fn lines(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
-        self.text.split_inclusive(|byte| *byte == b'\n').map(Line::parse)
+        parse::whole_lines(self.text).map(Line::parse)
     }
 
     /// The value of that key, in KiB if it has a unit.

@@ -48,7 +48,7 @@ impl<'a> Pressure<'a> {
             Row { label, rest }
         };
         Self {
-            lines: text.split_inclusive(|byte| *byte == b'\n').map(cut).collect(),
+            lines: parse::whole_lines(text).map(cut).collect(),
         }
     }
 

@@ -49,7 +49,7 @@ impl<'a> Stat<'a> {
 
     /// The lines, in the kernel's order.
     pub fn lines(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
-        self.text.split_inclusive(|byte| *byte == b'\n').map(Line::parse)
+        parse::whole_lines(self.text).map(Line::parse)
     }
 
     /// Adds the lines to a text, as they were.

@@ -35,7 +35,7 @@ impl<'a> Swaps<'a> {
     /// Parses the text. The first line is the header, whatever it says.
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Self {
-        let mut lines = text.split_inclusive(|byte| *byte == b'\n');
+        let mut lines = parse::whole_lines(text);
         Self {
             header: lines.next().unwrap_or_default(),
             areas: lines.map(Area::parse).collect(),

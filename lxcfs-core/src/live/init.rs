@@ -4,7 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::resolve::{ResolveError, of_process, path, read, start_ticks};
+use super::resolve::{path, read, start_ticks};
+use super::resolve_error::ResolveError;
 use super::task::Task;
 use crate::cgroup::{Cgroups, Controller};
 use crate::container::{Init, Pid};
@@ -34,7 +35,7 @@ impl<'a> Asker<'a> {
             Err(error) if error.kind == SourceErrorKind::PermissionDenied => None,
             // Linux without pid namespaces: all are in one. A process that has ended is noticed when its files are read.
             Err(error) if error.kind == SourceErrorKind::NotFound => None,
-            Err(error) => return Err(of_process(error, pid)),
+            Err(error) => return Err(ResolveError::of_process(error, pid)),
         };
         Ok(Self {
             source,

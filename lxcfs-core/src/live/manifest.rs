@@ -10,6 +10,9 @@ use crate::cgroup::{CgroupPath, Cgroups, Controller, Version};
 use crate::container::{Container, Init, Pid};
 use crate::source::{EntryKind, SourceErrorKind};
 
+/// Its name. No kernel file has this path.
+pub(super) const MANIFEST: &str = "recording.json";
+
 /// The form that is written. Others are refused.
 pub(super) const VERSION: u32 = 1;
 

@@ -17,6 +17,8 @@
 //! process costs more than all the files below together, and since Linux 4.1 `/proc/PID/status` has each pid in all
 //! namespaces, so that the numbers can be read where one once had to stand inside to see them.
 //!
+//! [`Resolver`] remembers what it has found, for a server that is asked all the time.
+//!
 //! # Records
 //!
 //! All of that goes through a [`Source`](crate::Source), so it can be replayed: [`Recorder`] keeps what was read,
@@ -30,8 +32,12 @@ mod manifest;
 mod membership;
 mod ns_ioctl;
 mod record;
+mod record_error;
+mod record_write;
 mod recording;
 mod resolve;
+mod resolve_error;
+mod resolver;
 mod root;
 mod scrub;
 mod task;
@@ -41,6 +47,9 @@ pub use clock::boot_time;
 pub use hierarchies::hierarchies;
 pub use kept::KeptOpen;
 pub use record::Recorder;
-pub use recording::{RecordError, Recording};
-pub use resolve::{ResolveError, container_of, container_of_live, still_running};
+pub use record_error::RecordError;
+pub use recording::Recording;
+pub use resolve::{container_of, container_of_live, still_running};
+pub use resolve_error::ResolveError;
+pub use resolver::Resolver;
 pub use root::Root;

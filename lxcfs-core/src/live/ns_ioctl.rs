@@ -43,6 +43,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_kernel_that_knows_the_question_answers_it() {
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+        let version = (numbers.next().unwrap(), numbers.next().unwrap());
+        let answer = first_process(std::process::id());
+        assert_eq!(answer, (version >= (6, 11)).then_some(1), "Linux {release}");
+    }
+
+    #[test]
     fn a_process_that_does_not_exist_has_no_namespace() {
         assert_eq!(first_process(0), None);
         assert_eq!(first_process(Pid::MAX), None);

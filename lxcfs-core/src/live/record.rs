@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::recording::{RecordError, write};
+use super::record_error::RecordError;
+use super::record_write::write;
 use super::scrub::Scrubber;
 use crate::container::Container;
 use crate::source::{Entry, Source, SourceError, SourceErrorKind};

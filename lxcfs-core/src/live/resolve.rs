@@ -5,56 +5,11 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 use super::init::Asker;
+use super::resolve_error::ResolveError;
 use super::{membership, ns_ioctl, task};
 use crate::cgroup::Hierarchies;
 use crate::container::{Container, Init, Pid};
-use crate::error::ParseError;
-use crate::source::{Source, SourceError, SourceErrorKind};
-
-/// The container of a process could not be found.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ResolveError {
-    /// There is no such process.
-    #[error("no process {pid}; it has ended, or its number is of a pid namespace that /proc does not show")]
-    NoSuchProcess {
-        /// The process.
-        pid: Pid,
-    },
-    /// The process may not be looked at.
-    #[error("process {pid}: {}: permission denied; run as root of the host with CAP_SYS_PTRACE", path.display())]
-    PermissionDenied {
-        /// The process.
-        pid: Pid,
-        /// What may not be read.
-        path: PathBuf,
-    },
-    /// The process or its container ended while it was looked at, and another one may have its number already.
-    #[error("process {pid} or its container ended while it was looked at; ask again")]
-    Gone {
-        /// The process.
-        pid: Pid,
-    },
-    /// The process is in a pid namespace whose first process is not in `/proc`.
-    #[error(
-        "process {pid}: the first process of its pid namespace is not in /proc; mount /proc of the host, without hidepid"
-    )]
-    InitNotFound {
-        /// The process.
-        pid: Pid,
-    },
-    /// A file of the process could be read and not understood.
-    #[error("process {pid}: {source}; this is a bug or an unknown kernel, please report it with the file")]
-    Malformed {
-        /// The process.
-        pid: Pid,
-        /// What is wrong with it.
-        source: ParseError,
-    },
-    /// A file could not be read for another reason.
-    #[error(transparent)]
-    Source(SourceError),
-}
+use crate::source::Source;
 
 /// Finds the container of a process (or thread, as FUSE names its callers) from what a source says about it.
 ///
@@ -70,11 +25,13 @@ pub fn container_of(
     hierarchies: &Hierarchies,
     pid: Pid,
 ) -> Result<Container, ResolveError> {
-    resolve(&source, hierarchies, pid, |_| None)
+    let caller = Caller::look(&source, pid)?;
+    Ok(resolve(&source, hierarchies, &caller, |_| None)?.container)
 }
 
 /// [`container_of`] on the running kernel: asks the kernel itself for the first process of the caller's pid namespace,
-/// and searches only where the kernel is older than 6.11 and does not say.
+/// and searches only where the kernel is older than 6.11 and does not say. Who asks again and again has a
+/// [`Resolver`](super::Resolver).
 ///
 /// `source` must be of the running kernel. What the kernel answers is checked with it like everything else.
 ///
@@ -86,7 +43,8 @@ pub fn container_of_live(
     hierarchies: &Hierarchies,
     pid: Pid,
 ) -> Result<Container, ResolveError> {
-    resolve(&source, hierarchies, pid, ns_ioctl::first_process)
+    let caller = Caller::look(&source, pid)?;
+    Ok(resolve(&source, hierarchies, &caller, ns_ioctl::first_process)?.container)
 }
 
 /// Whether that init is still the process that it was, and not another one with its number. One small file is read
@@ -99,57 +57,82 @@ pub fn still_running(source: &(impl Source + ?Sized), init: Init) -> bool {
     start_ticks(&source, init.pid) == Ok(init.start_ticks)
 }
 
-fn resolve(
-    source: &dyn Source,
-    hierarchies: &Hierarchies,
-    pid: Pid,
-    ask_kernel: fn(Pid) -> Option<Pid>,
-) -> Result<Container, ResolveError> {
-    // Read first and once more at the end: what was read between is all of one process.
-    let started = start_ticks(source, pid)?;
-    let asker = Asker::look(source, pid)?;
-    let own = hierarchies.cgroups(&read(source, pid, "cgroup")?);
-    let container = if asker.is_of_the_host() {
-        Container {
-            caller: pid,
-            init: None,
-            cgroups: own,
+/// What is read of every caller.
+pub(super) struct Caller {
+    pub(super) pid: Pid,
+    /// Read first and once more at the end: what was read between is all of one process.
+    started: u64,
+    /// Its `/proc/PID/cgroup`.
+    pub(super) cgroup: Bytes,
+}
+
+impl Caller {
+    pub(super) fn look(source: &dyn Source, pid: Pid) -> Result<Self, ResolveError> {
+        let started = start_ticks(source, pid)?;
+        Ok(Self {
+            pid,
+            started,
+            cgroup: read(source, pid, "cgroup")?,
+        })
+    }
+
+    /// Fails if the caller has ended meanwhile.
+    pub(super) fn still_asks(&self, source: &dyn Source) -> Result<(), ResolveError> {
+        let same = start_ticks(source, self.pid) == Ok(self.started);
+        if same {
+            Ok(())
+        } else {
+            Err(ResolveError::Gone { pid: self.pid })
         }
-    } else {
-        let init = match asker.init(&own, ask_kernel) {
-            Some(init) => init,
-            None if start_ticks(source, pid) != Ok(started) => {
-                return Err(ResolveError::Gone { pid });
-            }
-            None => return Err(asker.not_found()),
-        };
-        let of_init = |name| read(source, init.pid, name);
-        let cgroup = of_init("cgroup").map_err(|error| ended(error, pid))?;
-        // Without it two rules are left; whether the init has ended is seen below.
-        let mountinfo = of_init("mountinfo").unwrap_or_default();
-        let cgroups = membership::container_cgroups(hierarchies, &cgroup, &mountinfo, &own);
-        if !still_running(&source, init) {
-            return Err(ResolveError::Gone { pid });
-        }
-        Container {
-            caller: pid,
-            init: Some(init),
-            cgroups,
-        }
-    };
-    if start_ticks(source, pid) == Ok(started) {
-        Ok(container)
-    } else {
-        Err(ResolveError::Gone { pid })
     }
 }
 
-/// That another process has ended is not the caller's absence.
-fn ended(error: ResolveError, caller: Pid) -> ResolveError {
-    match error {
-        ResolveError::NoSuchProcess { .. } => ResolveError::Gone { pid: caller },
-        other => other,
-    }
+/// A container, and what its init's `/proc/PID/cgroup` was when it was found.
+pub(super) struct Found {
+    pub(super) container: Container,
+    pub(super) init_cgroup: Bytes,
+}
+
+pub(super) fn resolve(
+    source: &dyn Source,
+    hierarchies: &Hierarchies,
+    caller: &Caller,
+    ask_kernel: fn(Pid) -> Option<Pid>,
+) -> Result<Found, ResolveError> {
+    let pid = caller.pid;
+    let asker = Asker::look(source, pid)?;
+    let own = hierarchies.cgroups(&caller.cgroup);
+    let found = if asker.is_of_the_host() {
+        let container = Container {
+            caller: pid,
+            init: None,
+            cgroups: own,
+        };
+        Found {
+            container,
+            init_cgroup: Bytes::new(),
+        }
+    } else {
+        let Some(init) = asker.init(&own, ask_kernel) else {
+            caller.still_asks(source)?;
+            return Err(asker.not_found());
+        };
+        let init_cgroup = read(source, init.pid, "cgroup").map_err(|error| error.of_init(pid))?;
+        // Without it two rules are left; whether the init has ended is seen below.
+        let mountinfo = read(source, init.pid, "mountinfo").unwrap_or_default();
+        let cgroups = membership::container_cgroups(hierarchies, &init_cgroup, &mountinfo, &own);
+        if !still_running(&source, init) {
+            return Err(ResolveError::Gone { pid });
+        }
+        let container = Container {
+            caller: pid,
+            init: Some(init),
+            cgroups,
+        };
+        Found { container, init_cgroup }
+    };
+    caller.still_asks(source)?;
+    Ok(found)
 }
 
 /// When a process started, in ticks since boot.
@@ -160,7 +143,9 @@ pub(super) fn start_ticks(source: &dyn Source, pid: Pid) -> Result<u64, ResolveE
 
 /// One of the files of a process.
 pub(super) fn read(source: &dyn Source, pid: Pid, name: &str) -> Result<Bytes, ResolveError> {
-    source.read(&path(pid, name)).map_err(|error| of_process(error, pid))
+    source
+        .read(&path(pid, name))
+        .map_err(|error| ResolveError::of_process(error, pid))
 }
 
 /// `/proc/PID/name`.
@@ -168,20 +153,11 @@ pub(super) fn path(pid: Pid, name: &str) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}/{name}"))
 }
 
-/// What it means for a process that one of its files cannot be read.
-pub(super) fn of_process(error: SourceError, pid: Pid) -> ResolveError {
-    match error.kind {
-        SourceErrorKind::NotFound | SourceErrorKind::Gone => ResolveError::NoSuchProcess { pid },
-        SourceErrorKind::PermissionDenied => ResolveError::PermissionDenied { pid, path: error.path },
-        SourceErrorKind::NotSupported | SourceErrorKind::Errno(_) => ResolveError::Source(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cgroup::Controller;
-    use crate::source::MemorySource;
+    use crate::source::{MemorySource, SourceError, SourceErrorKind};
 
     const HOST: &str = "pid:[4026531836]";
     const CT: &str = "pid:[4026532001]";
@@ -321,8 +297,9 @@ mod tests {
         let machine = process(machine, 901, CT, 900, "901\t2", "/ct");
         let hierarchies = crate::live::hierarchies(&machine).unwrap();
         for answer in [|_| Some(500), |_| Some(901), |_| Some(77)] {
-            let container = resolve(&machine, &hierarchies, 901, answer).unwrap();
-            assert_eq!(container.init.unwrap().pid, 900);
+            let caller = Caller::look(&machine, 901).unwrap();
+            let found = resolve(&machine, &hierarchies, &caller, answer).unwrap();
+            assert_eq!(found.container.init.unwrap().pid, 900);
         }
     }
 

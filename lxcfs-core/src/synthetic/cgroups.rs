@@ -1,18 +1,13 @@
-//! One container spelt as the files of cgroup v1 or v2. Outside `cgroup`, this alone knows one from the other: it is what
-//! the readers there are held against.
+//! One container spelt as files: where its cgroups are, who is in them, and what each hierarchy says.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::{HOST_PIDS, Level, Limits, Process, Spelling, host};
+use super::{HOST_PIDS, Limits, Process, Spelling, v1, v2};
 use crate::TICK_NSEC;
-use crate::cgroup::{Hierarchies, MemoryStat};
+use crate::cgroup::Hierarchies;
 use crate::container::{Container, Init};
-use crate::cpu_list::CpuList;
-use crate::source::{MemorySource, Source as _};
-
-/// The page counter's greatest value with pages of 4 KiB: what v1 says where there is no limit.
-const UNLIMITED: u64 = 9_223_372_036_854_771_712;
+use crate::source::MemorySource;
 
 const V1_MOUNT: &str = "/sys/fs/cgroup";
 
@@ -50,12 +45,12 @@ pub(super) fn write(limits: &Limits, spelling: Spelling, files: &mut MemorySourc
         for hierarchy in legacy(spelling) {
             let dir = format!("{V1_MOUNT}/{hierarchy}{below_root}");
             members(limits, up, &dir, files);
-            v1(limits, level, up, hierarchy, &dir, files);
+            v1::write(limits, level, up, hierarchy, &dir, files);
         }
         if let Some(mount) = unified(spelling) {
             let dir = format!("{mount}{below_root}");
             members(limits, up, &dir, files);
-            v2(limits, level, up, spelling, &dir, files);
+            v2::write(limits, level, up, spelling, &dir, files);
         }
     }
     let (mountinfo, proc_cgroup) = membership(spelling, &path);
@@ -139,234 +134,4 @@ fn write_process(process: &Process, limits: &Limits, cgroup: &str, files: &mut M
         format!("{pid} (made up) S 0 {pid} {pid} 0 -1 4194560 9 9 0 0 1 1 0 0 20 0 {count} 0 {started} 9999 99\n"),
     );
     *files = std::mem::take(files).with_link(format!("/proc/{pid}/ns/pid"), "pid:[4026532999]");
-}
-
-fn v2(limits: &Limits, level: &Level, up: usize, spelling: Spelling, dir: &str, files: &mut MemorySource) {
-    let mut file = |name: &str, text: String| files.insert(format!("{dir}/{name}"), text);
-    let max = |limit: Option<u64>| limit.map_or_else(|| "max\n".to_owned(), line);
-    file("memory.max", max(level.memory));
-    file("memory.high", max(level.memory_high));
-    file("memory.current", line(level.memory_usage));
-    file("memory.stat", v2_memory_stat(&level.stat));
-    file("memory.swap.max", max(level.swap));
-    file("memory.swap.current", line(level.swap_usage));
-    file("io.stat", v2_io(limits));
-    file("pids.current", line(limits.processes.len()));
-    file("pids.max", "max\n".to_owned());
-    for kind in ["cpu", "io", "memory", "irq"] {
-        file(&format!("{kind}.pressure"), host::pressure(kind, limits.stalled_usec));
-    }
-    // Every cgroup accounts for its CPU time, the controller enabled or not.
-    let used = limits.used_in_all();
-    let usec = |nsec: u64| nsec / 1000;
-    let user = used.user.saturating_add(used.nice);
-    let (user_usec, nice_usec, system_usec) = (usec(user), usec(used.nice), usec(used.system));
-    let usage_usec = user_usec.saturating_add(system_usec);
-    file(
-        "cpu.stat",
-        format!(
-            "usage_usec {usage_usec}\nuser_usec {user_usec}\nsystem_usec {system_usec}\nnice_usec {nice_usec}\n\
-             core_sched.force_idle_usec 0\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n"
-        ),
-    );
-    if spelling == Spelling::Hybrid {
-        return;
-    }
-    file(
-        "cpu.max",
-        match level.quota {
-            Some((quota, period)) => format!("{quota} {period}\n"),
-            None => "max 100000\n".to_owned(),
-        },
-    );
-    if let Some(cpus) = &limits.cpuset {
-        file(
-            "cpuset.cpus",
-            if up == 0 { format!("{cpus}\n") } else { "\n".to_owned() },
-        );
-        file("cpuset.cpus.effective", format!("{cpus}\n"));
-    }
-    file("hugetlb.2MB.max", max(level.hugetlb));
-    file("hugetlb.2MB.current", line(level.hugetlb_usage));
-}
-
-fn v1(limits: &Limits, level: &Level, up: usize, hierarchy: &str, dir: &str, files: &mut MemorySource) {
-    let online = limits.cpuset.clone().or_else(|| {
-        let text = files.read(Path::new("/sys/devices/system/cpu/online")).ok()?;
-        CpuList::parse(&text).ok()
-    });
-    let mut file = |name: &str, text: String| files.insert(format!("{dir}/{name}"), text);
-    let max = |limit: Option<u64>| line(limit.unwrap_or(UNLIMITED));
-    match hierarchy {
-        "memory" => {
-            file("memory.limit_in_bytes", max(level.memory));
-            file("memory.usage_in_bytes", line(level.memory_usage));
-            file("memory.stat", v1_memory_stat(&level.stat));
-            file("memory.memsw.limit_in_bytes", max(level.swap));
-            file(
-                "memory.memsw.usage_in_bytes",
-                line(level.memory_usage.saturating_add(level.swap_usage)),
-            );
-            file("memory.swappiness", line(60));
-        }
-        "cpu,cpuacct" => {
-            let (quota, period) = level
-                .quota
-                .map_or(("-1\n".to_owned(), 100_000), |(quota, period)| (line(quota), period));
-            file("cpu.cfs_quota_us", quota);
-            file("cpu.cfs_period_us", line(period));
-            let mut all = "cpu user system\n".to_owned();
-            for (cpu, times) in &limits.used {
-                let _ = writeln!(all, "{cpu} {} {}", times.user.saturating_add(times.nice), times.system);
-            }
-            file("cpuacct.usage_all", all);
-            let used = limits.used_in_all();
-            file("cpuacct.usage", line(used.total()));
-            let user = used.user.saturating_add(used.nice);
-            file(
-                "cpuacct.stat",
-                format!("user {}\nsystem {}\n", user / TICK_NSEC, used.system / TICK_NSEC),
-            );
-        }
-        "cpuset" => {
-            let cpus = online.unwrap_or_default();
-            file(
-                "cpuset.cpus",
-                if up == 0 { format!("{cpus}\n") } else { "\n".to_owned() },
-            );
-            file("cpuset.effective_cpus", format!("{cpus}\n"));
-        }
-        "blkio" => {
-            file(
-                "blkio.throttle.io_serviced_recursive",
-                v1_io(
-                    limits,
-                    [
-                        |one| one.read.requests,
-                        |one| one.write.requests,
-                        |one| one.discard.requests,
-                    ],
-                ),
-            );
-            file(
-                "blkio.throttle.io_service_bytes_recursive",
-                v1_io(
-                    limits,
-                    [|one| one.read.bytes, |one| one.write.bytes, |one| one.discard.bytes],
-                ),
-            );
-        }
-        "hugetlb" => {
-            file("hugetlb.2MB.limit_in_bytes", max(level.hugetlb));
-            file("hugetlb.2MB.usage_in_bytes", line(level.hugetlb_usage));
-        }
-        _ => {
-            file("pids.current", line(limits.processes.len()));
-            file("pids.max", "max\n".to_owned());
-        }
-    }
-}
-
-fn line(value: impl std::fmt::Display) -> String {
-    format!("{value}\n")
-}
-
-fn v2_memory_stat(stat: &MemoryStat) -> String {
-    let lines = [
-        ("anon", stat.anon),
-        ("file", stat.file),
-        ("kernel", stat.slab().saturating_add(stat.kernel_stack)),
-        ("kernel_stack", stat.kernel_stack),
-        ("pagetables", stat.pagetables),
-        ("sec_pagetables", stat.sec_pagetables),
-        ("percpu", stat.percpu),
-        ("sock", 0),
-        ("vmalloc", stat.vmalloc),
-        ("shmem", stat.shmem),
-        ("zswap", stat.zswap),
-        ("zswapped", stat.zswapped),
-        ("file_mapped", stat.file_mapped),
-        ("file_dirty", stat.file_dirty),
-        ("file_writeback", stat.file_writeback),
-        ("swapcached", stat.swapcached),
-        ("anon_thp", stat.anon_thp),
-        ("file_thp", stat.file_thp),
-        ("shmem_thp", stat.shmem_thp),
-        ("inactive_anon", stat.inactive_anon),
-        ("active_anon", stat.active_anon),
-        ("inactive_file", stat.inactive_file),
-        ("active_file", stat.active_file),
-        ("unevictable", stat.unevictable),
-        ("slab_reclaimable", stat.slab_reclaimable),
-        ("slab_unreclaimable", stat.slab_unreclaimable),
-        ("slab", stat.slab()),
-        ("workingset_refault_anon", 3),
-        ("pgfault", 12_345),
-    ];
-    lines.iter().map(|(key, value)| format!("{key} {value}\n")).collect()
-}
-
-/// v1 has each line twice: of this cgroup alone, here without a process of its own, and with all below it.
-fn v1_memory_stat(stat: &MemoryStat) -> String {
-    let lines = [
-        ("cache", stat.file),
-        ("rss", stat.anon),
-        ("rss_huge", stat.anon_thp),
-        ("shmem", stat.shmem),
-        ("mapped_file", stat.file_mapped),
-        ("dirty", stat.file_dirty),
-        ("writeback", stat.file_writeback),
-        ("swapcached", stat.swapcached),
-        ("pgfault", 12_345),
-        ("inactive_anon", stat.inactive_anon),
-        ("active_anon", stat.active_anon),
-        ("inactive_file", stat.inactive_file),
-        ("active_file", stat.active_file),
-        ("unevictable", stat.unevictable),
-    ];
-    let own: String = lines.iter().map(|(key, _)| format!("{key} 0\n")).collect();
-    let total: String = lines
-        .iter()
-        .map(|(key, value)| format!("total_{key} {value}\n"))
-        .collect();
-    format!("{own}hierarchical_memory_limit {UNLIMITED}\n{total}")
-}
-
-fn v2_io(limits: &Limits) -> String {
-    let devices = limits.io.iter().map(|one| {
-        format!(
-            "{}:{} rbytes={} wbytes={} rios={} wios={} dbytes={} dios={}\n",
-            one.major,
-            one.minor,
-            one.read.bytes,
-            one.write.bytes,
-            one.read.requests,
-            one.write.requests,
-            one.discard.bytes,
-            one.discard.requests
-        )
-    });
-    devices.collect()
-}
-
-fn v1_io(limits: &Limits, of: [fn(&crate::cgroup::IoDevice) -> u64; 3]) -> String {
-    let mut all: u64 = 0;
-    let mut text = String::new();
-    for one in &limits.io {
-        let [read, write, discard] = of.map(|of| of(one));
-        let total = read.saturating_add(write).saturating_add(discard);
-        all = all.saturating_add(total);
-        for (word, value) in [
-            ("Read", read),
-            ("Write", write),
-            ("Sync", total),
-            ("Async", 0),
-            ("Discard", discard),
-            ("Total", total),
-        ] {
-            let _ = writeln!(text, "{}:{} {word} {value}", one.major, one.minor);
-        }
-    }
-    let _ = writeln!(text, "Total {all}");
-    text
 }

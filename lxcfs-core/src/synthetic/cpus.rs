@@ -30,6 +30,8 @@ const CACHES: [(u32, u32, &str, &str, u32); 4] = [
 /// Neighbouring CPUs that share something: a core, a package.
 struct Group {
     cpus: CpuList,
+    /// How many cores they are.
+    cores: usize,
     list: Bytes,
     mask: Bytes,
 }
@@ -55,8 +57,11 @@ impl Machine {
                 cpus.render(&mut text);
                 let list = text.push("\n").take();
                 cpus.render_mask(width, &mut text);
+                let mut cores: Vec<u32> = cpus.iter().map(|cpu| self.core_of(cpu)).collect();
+                cores.dedup();
                 Group {
                     cpus,
+                    cores: cores.len(),
                     list,
                     mask: text.push("\n").take(),
                 }
@@ -119,7 +124,7 @@ pub(super) fn write(machine: &Machine, files: &mut MemorySource) {
             continue;
         };
         if online.contains(cpu) {
-            stanza(machine, cpu, core, package, noise.below(1000), &mut cpuinfo);
+            stanza(machine, cpu, package, noise.below(1000), &mut cpuinfo);
             topology(machine, cpu, core, package, &dir, files);
             caches(machine, cpu, core, package, &dir, files);
         }
@@ -127,10 +132,10 @@ pub(super) fn write(machine: &Machine, files: &mut MemorySource) {
     files.insert("/proc/cpuinfo", cpuinfo);
 }
 
-fn stanza(machine: &Machine, cpu: CpuId, core: &Group, package: &Group, mhz: u64, text: &mut String) {
+fn stanza(machine: &Machine, cpu: CpuId, package: &Group, mhz: u64, text: &mut String) {
     let siblings = package.cpus.len();
-    let cores = siblings.div_ceil(core.cpus.len().max(1));
     let (package_id, core_id) = (machine.package_of(cpu), machine.core_of(cpu));
+    let cores = package.cores;
     let _ = write!(
         text,
         "processor\t: {cpu}\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\nmodel\t\t: 1\n\

@@ -170,11 +170,10 @@ fn meminfo(machine: &Machine) -> String {
         };
         // The kernel's columns; the counts of pages have no unit.
         let label = format!("{key}:");
-        let unit = if key.starts_with("HugePages_") { "" } else { " kB" };
-        let _ = if unit.is_empty() {
-            writeln!(text, "{label:<16}{value:>8}")
-        } else {
-            writeln!(text, "{label:<15} {value:>8}{unit}")
+        let _ = match key {
+            "HardwareCorrupted" => writeln!(text, "{label} {value:>5} kB"),
+            _ if key.starts_with("HugePages_") => writeln!(text, "{label:<18} {value:>5}"),
+            _ => writeln!(text, "{label:<15} {value:>8} kB"),
         };
     }
     text

@@ -29,9 +29,9 @@ fn cpus(draw: &mut Draw<'_>, of: &CpuList) -> CpuList {
 }
 
 impl Machine {
-    /// A machine of 1 to 12 CPUs, some of which may be offline.
+    /// A machine of 1 to 8 CPUs, some of which may be offline.
     pub fn random(draw: &mut Draw<'_>) -> Self {
-        let cpus_present = u32::try_from(draw(12)).unwrap_or(0).saturating_add(1);
+        let cpus_present = u32::try_from(draw(8)).unwrap_or(0).saturating_add(1);
         let memory_kib = draw(1 << 34).saturating_add(64) & !1;
         let available = draw(memory_kib);
         let swap_kib = maybe(draw, |draw| draw(1 << 30)).unwrap_or(0);
@@ -181,8 +181,12 @@ impl Limits {
     #[must_use]
     pub fn told_by_both(self, shown: &CpuList) -> Self {
         let used = self.used_in_all();
+        // No CPU is given more than the online ones had on average, so that time has passed for all of it.
+        let cpus = u64::try_from(self.used.len())
+            .unwrap_or(u64::MAX)
+            .max(shown.len().into());
         let share = |nsec: u64| {
-            let each = nsec.checked_div(u64::from(shown.len())).unwrap_or(0);
+            let each = nsec.checked_div(cpus).unwrap_or(0);
             each.checked_div(TICK_NSEC).unwrap_or(0).saturating_mul(TICK_NSEC)
         };
         let each = CpuTimes {

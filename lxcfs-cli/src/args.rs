@@ -1,0 +1,286 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use lxcfs_core::{CpuIds, CpuList, CpuView, Pid, ViewOptions};
+
+use crate::run::amount;
+
+const AFTER_HELP: &str = "\
+Exit status:
+  0    done
+  1    could not be done; the message says why and what to do
+  2    the command line is wrong
+  run  has the command's own status instead: see `lxcfs-cli run --help`
+
+Examples:
+  lxcfs-cli run --memory 256M --cpus 1.5 -- free -m
+  lxcfs-cli render meminfo --pid 4711
+  lxcfs-cli explain meminfo --pid 4711";
+
+/// What a container should see in /proc and /sys
+///
+/// Shows, explains and records it, and runs commands in limited containers.
+#[derive(Debug, Parser)]
+#[command(name = "lxcfs-cli", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print a virtual file as a process sees it
+    Render(Render),
+    /// List the virtual files
+    List(List),
+    /// Say for each line of a virtual file where it comes from
+    Explain(Explain),
+    /// Keep all that is read for a process, as a directory to look at elsewhere
+    Record(Record),
+    /// Run a command in a limited container that sees its own limits
+    #[command(long_about = RUN_ABOUT, after_help = RUN_AFTER_HELP)]
+    Run(Run),
+    /// Print the completions of a shell
+    Completions(Completions),
+    /// Print the manual page, or write all manual pages
+    Man(Man),
+}
+
+/// Whose view it is.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Whose {
+    /// The process that asks: its number, or `self`
+    #[arg(long, value_name = "PID|self", default_value = "self", value_parser = Process::parse)]
+    pub(crate) pid: Process,
+
+    /// Look at a recording (`lxcfs-cli record`) instead of this machine
+    #[arg(long, value_name = "DIR", conflicts_with = "pid")]
+    pub(crate) root: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Process {
+    Oneself,
+    Pid(Pid),
+}
+
+impl Process {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "self" => Ok(Self::Oneself),
+            _ => match text.parse() {
+                Ok(pid) if pid > 0 => Ok(Self::Pid(pid)),
+                _ => Err("neither the number of a process nor `self`".to_owned()),
+            },
+        }
+    }
+
+    pub(crate) fn pid(self) -> Pid {
+        match self {
+            Self::Oneself => std::process::id(),
+            Self::Pid(pid) => pid,
+        }
+    }
+}
+
+/// The policies of the view.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Policies")]
+pub(crate) struct Policies {
+    /// Which CPUs are shown: what the quota keeps busy, the whole cpuset, or the host's
+    #[arg(long, value_name = "quota|cpuset|host", default_value_t)]
+    cpu_view: CpuView,
+
+    /// How they are numbered: by the kernel's own ids, or from 0 without gaps
+    #[arg(long, value_name = "host|dense", default_value_t)]
+    cpu_ids: CpuIds,
+
+    /// Show no swap
+    #[arg(long)]
+    no_swap: bool,
+
+    /// Show no zswap
+    #[arg(long)]
+    no_zswap: bool,
+
+    /// Show load averages of 0.00
+    #[arg(long)]
+    no_loadavg: bool,
+}
+
+impl Policies {
+    pub(crate) fn options(self) -> ViewOptions {
+        ViewOptions {
+            cpu_view: self.cpu_view,
+            cpu_ids: self.cpu_ids,
+            swap: !self.no_swap,
+            zswap: !self.no_zswap,
+            loadavg: !self.no_loadavg,
+            passthrough: false,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Render {
+    /// The file: `meminfo`, `proc/stat`, `/sys/devices/system/cpu/online`; a directory prints its names
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    /// Print a JSON object: path, process, init, cgroups, text or names
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) policies: Policies,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Print a JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The file, as for `render`
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) policies: Policies,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// The process that asks: its number, or `self`
+    #[arg(long, value_name = "PID|self", value_parser = Process::parse)]
+    pub(crate) pid: Process,
+    /// Where to write: a directory that is empty or does not exist yet
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Keep what tells this machine from others: process names, mounts, serial numbers, long ids
+    #[arg(long)]
+    pub(crate) no_scrub: bool,
+}
+
+const RUN_ABOUT: &str = "\
+Run a command in a limited container that sees its own limits
+
+The command gets a cgroup of its own in each hierarchy, a pid namespace and a mount namespace. There, /proc is its own \
+and the virtual files stand over the host's, read-only, as they are at the moment of the start: what changes later \
+(uptime, free memory) they do not follow. Files that are live come with the daemon, lxcfs.
+
+It needs root, or a process that may create namespaces and cgroups. The cgroups are made below the root of each \
+hierarchy as lxcfs-run-PID-STARTTIME and removed at the end; those of runs that were killed are removed by the next.
+
+A file of which the kernel has nothing for a container, such as pressure without cgroup v2, is hidden by an empty one.";
+
+const RUN_AFTER_HELP: &str = "\
+Sizes are whole or decimal numbers with a unit: 268435456, 256M, 1.5G, 512MiB (K, M, G, T count by 1024).
+
+Signals HUP, INT, QUIT, TERM, USR1 and USR2 are passed on to the command. Another HUP, INT, QUIT or TERM, at least a \
+second after the first and not from the terminal, kills the container.
+
+Exit status:
+  that of the command, or
+  128+N  the command was killed by signal N (137: by the out-of-memory killer, most often)
+  125    lxcfs-cli itself failed; the message says why
+  126    the command is not executable
+  127    the command was not found";
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The most memory, such as 256M
+    #[arg(long, short, value_name = "SIZE", value_parser = amount::size)]
+    pub(crate) memory: Option<u64>,
+
+    /// The most swap, besides the memory; 0 for none
+    #[arg(long, value_name = "SIZE", value_parser = amount::size)]
+    pub(crate) swap: Option<u64>,
+
+    /// The most CPU time, in CPUs: 1.5 is 150 ms in each 100 ms
+    #[arg(long, short, value_name = "NUMBER", value_parser = amount::quota_usec)]
+    pub(crate) cpus: Option<u64>,
+
+    /// The CPUs that may be used, such as 0-2,5
+    #[arg(long, value_name = "LIST", value_parser = amount::cpu_list)]
+    pub(crate) cpuset: Option<CpuList>,
+
+    /// The most processes and threads, this tool's own init among them
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(2..))]
+    pub(crate) pids: Option<u32>,
+
+    /// Which cgroups to use: those that have the controllers, or only those of one version
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) hierarchy: WhichHierarchy,
+
+    /// Say what is hidden and what is left out
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+
+    /// The command and its arguments
+    #[arg(
+        value_name = "COMMAND",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) command: Vec<OsString>,
+
+    #[command(flatten)]
+    pub(crate) policies: Policies,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhichHierarchy {
+    /// Each controller where it is
+    #[default]
+    Auto,
+    /// cgroup v1 only
+    V1,
+    /// cgroup v2 only
+    V2,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Write a page for each subcommand into this directory instead of one to the standard output
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_the_command_is_the_commands() {
+        let cli = Cli::try_parse_from(["lxcfs-cli", "run", "-m", "1G", "free", "-m", "--help"]).unwrap();
+        let Command::Run(run) = cli.command else {
+            panic!("not run")
+        };
+        assert_eq!(run.memory, Some(1 << 30));
+        assert_eq!(run.command, ["free", "-m", "--help"]);
+    }
+}

@@ -1,0 +1,43 @@
+//! What can go wrong, said so that one knows what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+use lxcfs_core::CaptureError;
+use lxcfs_core::live::{RecordError, ResolveError};
+
+/// A subcommand could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{given}: there is no virtual file of that name; `lxcfs-cli list` shows them all")]
+    NoSuchFile { given: String },
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("{}: {doing}: {cause}", path.display())]
+    File {
+        path: PathBuf,
+        doing: &'static str,
+        cause: io::Error,
+    },
+    #[error("standard output: {0}")]
+    Output(#[from] io::Error),
+    #[error(transparent)]
+    Run(#[from] crate::run::RunError),
+}
+
+impl Failure {
+    /// Whether whoever read our output has gone: `lxcfs-cli render meminfo | head -1` is no failure.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// For `map_err`: the file could not be `doing`.
+    pub(crate) fn file(path: impl Into<PathBuf>, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |cause| Self::File { path, doing, cause }
+    }
+}

@@ -1,0 +1,80 @@
+//! The command-line tool: shows, explains and records what containers see, and runs commands in limited ones.
+
+// The pure core takes bytes and times as arguments; this is where they come from.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a command-line tool does read files and clocks"
+)]
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects))]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("lxcfs-cli is made of cgroups, namespaces and /proc: it runs on Linux only");
+
+mod args;
+mod completions;
+mod explain;
+mod failure;
+mod list;
+mod man;
+mod record;
+mod render;
+mod run;
+mod subject;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+
+const FAILED: u8 = 1;
+const WRONG_COMMAND_LINE: u8 = 2;
+
+fn main() -> ExitCode {
+    if let Some(status) = run::inside(std::env::args_os()) {
+        return status;
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error),
+    };
+    // Not `stdout().lock()`: `run` and its child processes have the standard output for themselves.
+    let mut out = std::io::stdout();
+    let done = match cli.command {
+        Command::Render(render) => render::render(&render, &mut out),
+        Command::List(list) => list::list(&list, &mut out),
+        Command::Explain(explain) => explain::explain(&explain, &mut out),
+        Command::Record(record) => record::record(&record),
+        Command::Completions(completions) => completions::completions(&completions, &mut out),
+        Command::Man(man) => man::man(&man, &mut out),
+        Command::Run(run) => return run::run(&run),
+    };
+    match done.and_then(|()| Ok(out.flush()?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&failure);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Prints the help or the complaint that clap has made.
+fn not_parsed(error: &clap::Error) -> ExitCode {
+    // If even that cannot be printed, there is nowhere to say so.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    // The statuses of `run` are those of its command, so that its own failures must not look like them.
+    let is_run = std::env::args_os().nth(1).is_some_and(|word| word == "run");
+    ExitCode::from(if is_run { run::FAILED } else { WRONG_COMMAND_LINE })
+}
+
+/// Says on the standard error what went wrong.
+fn complain(what: &dyn std::fmt::Display) {
+    // If that fails, there is nowhere to say so.
+    let _ = writeln!(std::io::stderr(), "lxcfs-cli: {what}");
+}

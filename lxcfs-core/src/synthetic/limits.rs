@@ -1,0 +1,111 @@
+//! A container that is made up: its limits, and what it has done within them.
+
+use std::time::Duration;
+
+use super::{Spelling, cgroups};
+use crate::cgroup::{CpuTimes, IoDevice, MemoryStat};
+use crate::container::{Container, Pid};
+use crate::cpu_list::{CpuId, CpuList};
+use crate::source::MemorySource;
+
+/// A container: what limits it and what it has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Its own cgroup.
+    pub own: Level,
+    /// The cgroups above its own, the nearest first.
+    pub ancestors: Vec<Level>,
+    /// The CPUs that it may use; `None` for the host's online ones, in a hierarchy without the controller.
+    pub cpuset: Option<CpuList>,
+    /// What it has used on which CPU, ascending; in nanoseconds. v1 does not tell `nice` from `user`, v2 tells no CPU
+    /// and rounds to microseconds.
+    pub used: Vec<(CpuId, CpuTimes)>,
+    /// What it has read and written. v2 does not tell `merged` and `time_nsec`.
+    pub io: Vec<IoDevice>,
+    /// Its processes; the first is its init, the last one asks.
+    pub processes: Vec<Process>,
+    /// When its init started, since the host's boot.
+    pub started: Duration,
+    /// For how long its tasks have been waiting, in all, in microseconds. v1 does not tell.
+    pub stalled_usec: u64,
+}
+
+/// One level of a hierarchy: limits and what is used of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Level {
+    /// The memory limit in bytes.
+    pub memory: Option<u64>,
+    /// Where memory is throttled, in bytes. Only v2 has it.
+    pub memory_high: Option<u64>,
+    /// The memory in use, in bytes.
+    pub memory_usage: u64,
+    /// What that memory is. v1 does not tell kernel memory from other, nor zswap.
+    pub stat: MemoryStat,
+    /// The swap limit in bytes. v1 limits memory and swap together; that limit is given the same number.
+    pub swap: Option<u64>,
+    /// The swap in use, in bytes.
+    pub swap_usage: u64,
+    /// The quota and its period, in microseconds.
+    pub quota: Option<(u64, u64)>,
+    /// The limit of huge pages of [`HUGE_PAGE_KIB`](super::HUGE_PAGE_KIB), in bytes.
+    pub hugetlb: Option<u64>,
+    /// The huge pages in use, in bytes.
+    pub hugetlb_usage: u64,
+}
+
+/// One process of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its pid in the container; [`HOST_PIDS`](super::HOST_PIDS) more on the host. Its threads have the numbers that follow.
+    pub pid: Pid,
+    /// The state of each of its threads, one letter each: `RSSD`.
+    pub threads: String,
+}
+
+impl Process {
+    /// A process with a thread for each letter of `threads`.
+    #[must_use]
+    pub fn new(pid: Pid, threads: &str) -> Self {
+        Self {
+            pid,
+            threads: threads.to_owned(),
+        }
+    }
+}
+
+impl Default for Limits {
+    /// A container without limits that started an hour after the host, has done nothing, and asks.
+    fn default() -> Self {
+        Self {
+            own: Level::default(),
+            ancestors: Vec::new(),
+            cpuset: None,
+            used: Vec::new(),
+            io: Vec::new(),
+            processes: vec![Process::new(1, "S"), Process::new(7, "R")],
+            started: Duration::from_secs(3600),
+            stalled_usec: 0,
+        }
+    }
+}
+
+impl Limits {
+    /// Writes the cgroup files and those of the processes, and says which container it is. Writing another description
+    /// over the first is time passing.
+    pub fn spell(&self, spelling: Spelling, files: &mut MemorySource) -> Container {
+        cgroups::write(self, spelling, files)
+    }
+
+    /// The own level and those above it.
+    pub fn levels(&self) -> impl Iterator<Item = &Level> {
+        std::iter::once(&self.own).chain(&self.ancestors)
+    }
+
+    /// All CPU time used.
+    #[must_use]
+    pub fn used_in_all(&self) -> CpuTimes {
+        self.used
+            .iter()
+            .fold(CpuTimes::default(), |sum, (_, times)| sum.plus(times))
+    }
+}
