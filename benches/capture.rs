@@ -38,9 +38,10 @@ fn capture(criterion: &mut Criterion) {
     let root = live::Root::host();
     let kept = live::KeptOpen::new();
     let pid = std::process::id();
-    let container = match live::hierarchies(&root).map_err(|error| error.to_string()).and_then(|hierarchies| {
-        live::container_of(&root, &hierarchies, pid).map_err(|error| error.to_string())
-    }) {
+    let container = match live::hierarchies(&root)
+        .map_err(|error| error.to_string())
+        .and_then(|hierarchies| live::container_of(&root, &hierarchies, pid).map_err(|error| error.to_string()))
+    {
         Ok(container) => container,
         Err(error) => {
             println!("SKIPPED capture: {error}");
@@ -54,7 +55,10 @@ fn capture(criterion: &mut Criterion) {
     for name in ["meminfo", "stat", "cpuinfo", "uptime"] {
         let Some(place) = find(name) else { continue };
         let mut group = criterion.benchmark_group(format!("capture/{name}"));
-        let noting = Noting { source: &root, read: RefCell::default() };
+        let noting = Noting {
+            source: &root,
+            read: RefCell::default(),
+        };
         let remembered = Remembered::new();
         let mut out = Text::with_capacity(1 << 20);
         let view = ContainerView::new(&noting, &container, live::boot_time()).with_remembered(&remembered);
@@ -65,11 +69,21 @@ fn capture(criterion: &mut Criterion) {
         // The second time the tasks have been looked at.
         noting.read.borrow_mut().clear();
         let _ = place.produce(&view, &mut out);
-        let files: Vec<File> = noting.read.borrow().iter().filter_map(|path| File::open(path).ok()).collect();
+        let files: Vec<File> = noting
+            .read
+            .borrow()
+            .iter()
+            .filter_map(|path| File::open(path).ok())
+            .collect();
         println!("capture/{name} reads {} files", files.len());
         let mut buffer = vec![0_u8; 1 << 20];
         group.bench_function("floor", |bencher| {
-            bencher.iter(|| files.iter().map(|file| file.read_at(&mut buffer, 0).unwrap_or(0)).sum::<usize>());
+            bencher.iter(|| {
+                files
+                    .iter()
+                    .map(|file| file.read_at(&mut buffer, 0).unwrap_or(0))
+                    .sum::<usize>()
+            });
         });
         let sources: [(&str, &dyn Source); 2] = [("kept", &kept), ("root", &root)];
         for (source_name, source) in sources {

@@ -26,18 +26,39 @@ pub fn container(cpus: u32) -> Limits {
     let level = Level {
         memory: Some(u64::from(cpus) << 31),
         memory_usage: 300 << 20,
-        stat: MemoryStat { anon: 200 << 20, file: 90 << 20, active_file: 60 << 20, inactive_file: 30 << 20, ..MemoryStat::default() },
+        stat: MemoryStat {
+            anon: 200 << 20,
+            file: 90 << 20,
+            active_file: 60 << 20,
+            inactive_file: 30 << 20,
+            ..MemoryStat::default()
+        },
         ..Level::default()
     };
     Limits {
         own: level.clone(),
         ancestors: vec![level],
         cpuset: Some(CpuList::first(cpus)),
-        used: (0..cpus).map(|cpu| (cpu, CpuTimes { user: 7_000_000_000, nice: 0, system: 2_000_000_000 })).collect(),
+        used: (0..cpus)
+            .map(|cpu| {
+                (
+                    cpu,
+                    CpuTimes {
+                        user: 7_000_000_000,
+                        nice: 0,
+                        system: 2_000_000_000,
+                    },
+                )
+            })
+            .collect(),
         io: vec![IoDevice {
             major: 259,
             minor: 0,
-            read: IoCount { requests: 1000, bytes: 4_096_000, ..IoCount::default() },
+            read: IoCount {
+                requests: 1000,
+                bytes: 4_096_000,
+                ..IoCount::default()
+            },
             ..IoDevice::default()
         }],
         processes: vec![Process::new(1, "S"), Process::new(7, "R")],
@@ -78,7 +99,11 @@ impl<'m> Frozen<'m> {
     /// Answers from that machine; each file is looked up once.
     #[must_use]
     pub fn new(machine: &'m MemorySource) -> Self {
-        Self { machine, known: RefCell::default(), key: RefCell::default() }
+        Self {
+            machine,
+            known: RefCell::default(),
+            key: RefCell::default(),
+        }
     }
 }
 
@@ -100,7 +125,11 @@ impl Source for Frozen<'_> {
         if let Some(text) = known.get(key.as_slice()) {
             return text.clone().ok_or_else(missing);
         }
-        let text = if name.is_empty() { self.machine.read(dir) } else { self.machine.read_in(dir, name) };
+        let text = if name.is_empty() {
+            self.machine.read(dir)
+        } else {
+            self.machine.read_in(dir, name)
+        };
         known.insert(key.as_slice().into(), text.as_ref().ok().cloned());
         text
     }

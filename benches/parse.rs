@@ -21,7 +21,9 @@ fn parse(criterion: &mut Criterion) {
         let files = machine(cpus).files();
         let mut group = criterion.benchmark_group(format!("parse-and-print/{cpus}-cpus"));
         for (path, print) in PARSERS {
-            let Ok(text) = files.read(Path::new(path)) else { continue };
+            let Ok(text) = files.read(Path::new(path)) else {
+                continue;
+            };
             let mut out = Text::with_capacity(4 << 20);
             group.throughput(Throughput::Bytes(text.len().try_into().unwrap_or(0)));
             group.bench_function(BenchmarkId::from_parameter(path), |bencher| {

@@ -157,7 +157,7 @@ impl<'a> ContainerView<'a> {
         ))
     }
 
-    /// The CPU counters of the container, by the host's ids, those no longer shown included; `None` if its CPU time is
+    /// The CPU counters of the container, by the numbers that it is told, those no longer shown included; `None` if its CPU time is
     /// not accounted apart from the host's.
     ///
     /// # Errors

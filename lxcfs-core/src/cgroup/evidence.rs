@@ -88,7 +88,13 @@ impl CgroupReader<'_> {
             Fact::CpuQuota => self.cpu_bandwidth()?.map(|bandwidth| bandwidth.levels_up),
             _ => None,
         };
-        self.evidence_in(path, name, decided)
+        let mut evidence = self.evidence_in(path, name, decided)?;
+        let is_limit = matches!(fact, Fact::MemoryLimit | Fact::SwapLimit | Fact::CpuQuota);
+        if let Some(evidence) = evidence.as_mut().filter(|_| is_limit && decided.is_none()) {
+            // v1 spells it 9223372036854771712 or -1.
+            "max".clone_into(&mut evidence.value);
+        }
+        Ok(evidence)
     }
 
     /// As [`evidence`](Self::evidence), for a file that is named by what it is about: `memory.pressure`,

@@ -140,10 +140,12 @@ impl CpuLines {
     /// From the container's own account. CPUs that are not shown any more still count in the sum.
     fn of_container(model: &CpuModel, counters: &[(CpuId, CpuCounters)]) -> Self {
         let mut lines = Self::default();
-        for (cpu, counters) in counters {
+        for (number, counters) in counters {
             let ticks = Ticks::of(counters);
             lines.sum.add(&ticks);
-            lines.each.extend(model.number_of(*cpu).map(|number| (number, ticks)));
+            if model.numbered().contains(*number) {
+                lines.each.push((*number, ticks));
+            }
         }
         lines
     }

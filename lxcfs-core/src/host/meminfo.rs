@@ -108,7 +108,9 @@ impl<'a> Line<'a> {
                 key, gap, digits, tail, ..
             } => {
                 // A number as wide as the columns still stands apart from its key.
-                let width = gap.len().saturating_add(digits.len()).saturating_sub(1);
+                // The kernel's numbers have eight columns; the host's, if longer, is not to show by the width of ours.
+                let columns = digits.len().min(8);
+                let width = gap.len().saturating_add(columns).saturating_sub(1);
                 out.push(key).push(": ").number_in(new, width).push(tail);
             }
             Self::Other(line) => {
@@ -160,7 +162,7 @@ mod tests {
         );
         assert_eq!(
             with(b"VmallocTotal:   34359738367 kB\n", 0),
-            "VmallocTotal:             0 kB\n"
+            "VmallocTotal:          0 kB\n"
         );
         assert_eq!(with(b"A: 1 kB\n", 123), "A: 123 kB\n");
         assert_eq!(with(b"A:1 kB\n", 123), "A: 123 kB\n");

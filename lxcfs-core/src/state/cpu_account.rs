@@ -62,7 +62,7 @@ impl CpuAccount {
         }
     }
 
-    /// The counters of every CPU that has ever been shown, ascending by the host's ids.
+    /// The counters of every CPU that has ever been shown, ascending by the number that the container is told.
     #[must_use]
     pub fn counters(&self) -> &[(CpuId, CpuCounters)] {
         &self.counters
@@ -76,7 +76,9 @@ impl CpuAccount {
         let count = u64::from(model.count());
         let share = nsec_share(passed, model.capacity_milli(), count);
         for (cpu, times) in used.spread(model, passed) {
-            self.entry(cpu).advance(times, share);
+            // By the number that the container is told: that is the counter which must not fall.
+            let Some(number) = model.number_of(cpu) else { continue };
+            self.entry(number).advance(times, share);
         }
         self.at = self.at.max(now);
         self.seen = sample;

@@ -7,7 +7,7 @@ use super::{HOST_PIDS, Limits, Process, Spelling, v1, v2};
 use crate::TICK_NSEC;
 use crate::cgroup::Hierarchies;
 use crate::container::{Container, Init};
-use crate::source::MemorySource;
+use crate::source::{MemorySource, Source as _};
 
 const V1_MOUNT: &str = "/sys/fs/cgroup";
 
@@ -115,6 +115,11 @@ fn members(limits: &Limits, up: usize, dir: &str, files: &mut MemorySource) {
 fn write_process(process: &Process, limits: &Limits, cgroup: &str, files: &mut MemorySource) {
     let pid = process.pid.saturating_add(HOST_PIDS);
     let count = process.threads.len().max(1);
+    // The threads of an earlier description have ended.
+    let threads = format!("/proc/{pid}/task");
+    for thread in files.list(Path::new(&threads)).unwrap_or_default() {
+        files.remove(Path::new(&format!("{threads}/{}/status", thread.name)));
+    }
     for (own, state) in (process.pid..).zip(process.threads.chars()) {
         let tid = own.saturating_add(HOST_PIDS);
         let status = format!(

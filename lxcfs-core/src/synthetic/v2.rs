@@ -50,15 +50,17 @@ pub(super) fn write(
             None => "max 100000\n".to_owned(),
         },
     );
-    if let Some(cpus) = &limits.cpuset {
-        file(
-            "cpuset.cpus",
-            if up == 0 { format!("{cpus}\n") } else { "\n".to_owned() },
-        );
-        file("cpuset.cpus.effective", format!("{cpus}\n"));
-    }
     file("hugetlb.2MB.max", max(level.hugetlb));
     file("hugetlb.2MB.current", line(level.hugetlb_usage));
+    let (asked, effective) = (format!("{dir}/cpuset.cpus"), format!("{dir}/cpuset.cpus.effective"));
+    match &limits.cpuset {
+        Some(cpus) => {
+            files.insert(asked, if up == 0 { line(cpus) } else { line("") });
+            files.insert(effective, line(cpus));
+        }
+        // Without the controller there are no such files, nor are those of an earlier description left.
+        None => [asked, effective].iter().for_each(|file| files.remove(file.as_ref())),
+    }
 }
 
 pub(super) fn line(value: impl std::fmt::Display) -> String {
