@@ -108,9 +108,11 @@ impl<'a> Line<'a> {
                 key, gap, digits, tail, ..
             } => {
                 // A number as wide as the columns still stands apart from its key.
-                // The kernel's numbers have eight columns; the host's, if longer, is not to show by the width of ours.
-                let columns = digits.len().min(8);
-                let width = gap.len().saturating_add(columns).saturating_sub(1);
+                // The kernel's numbers end at column 24. A longer one of the host's goes beyond, and must not show by where
+                // ours ends.
+                let before = key.len().saturating_add(1);
+                let end = before.saturating_add(gap.len()).saturating_add(digits.len()).min(24);
+                let width = end.saturating_sub(before).saturating_sub(1);
                 out.push(key).push(": ").number_in(new, width).push(tail);
             }
             Self::Other(line) => {
