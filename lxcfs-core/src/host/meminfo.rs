@@ -107,9 +107,8 @@ impl<'a> Line<'a> {
             Self::Value {
                 key, gap, digits, tail, ..
             } => {
-                // A number as wide as the columns still stands apart from its key.
                 // The kernel's numbers end at column 24. A longer one of the host's goes beyond, and must not show by where
-                // ours ends.
+                // ours ends. A number that fills the columns still stands apart from its key.
                 let before = key.len().saturating_add(1);
                 let end = before.saturating_add(gap.len()).saturating_add(digits.len()).min(24);
                 let width = end.saturating_sub(before).saturating_sub(1);
