@@ -1,0 +1,69 @@
+//! What a file system is told: once when it is mounted, and again while it runs.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lxcfs_core::ViewOptions;
+
+/// What may change while the file system is mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// What containers are shown.
+    pub view: ViewOptions,
+    /// How long a rendering is shown again to the same container, and a file of the host's to all. Zero: never.
+    pub coalesce: Duration,
+    /// How long a reader waits before it is answered with the last good rendering, or an error.
+    pub deadline: Duration,
+}
+
+impl Settings {
+    /// A hundred readers in a container cost one capture in that time, and nobody can tell: the kernel's own counters
+    /// are gathered per tick or less often.
+    pub const COALESCE: Duration = Duration::from_millis(5);
+    /// Far beyond what any kernel file takes, and far below what a health check waits.
+    pub const DEADLINE: Duration = Duration::from_secs(2);
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            view: ViewOptions::default(),
+            coalesce: Self::COALESCE,
+            deadline: Self::DEADLINE,
+        }
+    }
+}
+
+/// What is fixed when the file system is mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountOptions {
+    /// Where.
+    pub mountpoint: PathBuf,
+    /// How many threads answer requests.
+    pub threads: NonZeroUsize,
+    /// Whether triggers can be written to `proc/pressure/*` and polled. The file system is then not mounted read-only.
+    pub psi_poll: bool,
+    /// Further options for `mount(2)`, as `-o` has them: `noexec`, `context=…`.
+    pub extra: Vec<String>,
+}
+
+impl MountOptions {
+    /// The usual options for that mount point.
+    #[must_use]
+    pub fn new(mountpoint: impl Into<PathBuf>) -> Self {
+        Self {
+            mountpoint: mountpoint.into(),
+            threads: Self::default_threads(),
+            psi_poll: false,
+            extra: Vec::new(),
+        }
+    }
+
+    /// As many as there are CPUs, at most four: more have been measured to be slower.
+    #[must_use]
+    pub fn default_threads() -> NonZeroUsize {
+        const MOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
+        std::thread::available_parallelism().map_or(NonZeroUsize::MIN, |cpus| cpus.min(MOST))
+    }
+}
