@@ -55,7 +55,7 @@ impl<'a> Caller<'a> {
 
     /// Starts a command.
     #[must_use]
-    pub fn start(self, words: &[&str]) -> Running {
+    pub fn start(self, words: &[&str]) -> Running<'a> {
         let mut command = if self.files_of.is_some() {
             let mut command = Command::new("unshare");
             command.args(["--mount", "--propagation", "private", "sh"]);
@@ -91,7 +91,7 @@ impl<'a> Caller<'a> {
 
     /// Starts one of the acts of this test program.
     #[must_use]
-    pub fn act(self, name: &str, arguments: &[&str]) -> Running {
+    pub fn act(self, name: &str, arguments: &[&str]) -> Running<'a> {
         let words = words_of_act(name, arguments);
         self.start(&words.iter().map(String::as_str).collect::<Vec<_>>())
     }

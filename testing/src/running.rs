@@ -1,6 +1,7 @@
 //! A process that was started for a test, and what it says.
 
 use std::fs::File;
+use std::marker::PhantomData;
 use std::os::unix::fs::FileExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -13,8 +14,11 @@ use crate::patience::{PATIENCE, becomes_true};
 use crate::pid_namespace::{Birth, spawn};
 
 /// A process; dropping it kills it.
+///
+/// It borrows what it runs in: the first process of a container cannot go before all others are gone.
 #[derive(Debug)]
-pub struct Running {
+pub struct Running<'a> {
+    within: PhantomData<&'a ()>,
     child: Child,
     words: String,
     // Files and not pipes: whatever it starts may hold them for as long as it likes.
@@ -54,7 +58,7 @@ impl Finished {
     }
 }
 
-impl Running {
+impl Running<'_> {
     /// Starts a command that reads nothing and is ended with its drop.
     #[must_use]
     pub fn start(command: Command) -> Self {
@@ -71,6 +75,7 @@ impl Running {
         let words = format!("{command:?}");
         let child = spawn(birth, &mut command).unwrap_or_else(|error| panic!("cannot start {words}: {error}"));
         Self {
+            within: PhantomData,
             child,
             words,
             stdout,
@@ -131,7 +136,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
         let _ = self.child.kill();
         // One that waits for a FUSE server cannot be killed before that answers.
