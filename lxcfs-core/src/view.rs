@@ -13,9 +13,9 @@ use crate::cpu_model::CpuModel;
 use crate::error::CaptureError;
 use crate::options::{CpuView, ViewOptions};
 use crate::source::Source;
-use crate::state::{Remembered, SAMPLE_EVERY};
 use crate::state::cpu_account::{CpuAccount, CpuCounters};
 use crate::state::load::Load;
+use crate::state::{Remembered, SAMPLE_EVERY};
 use crate::tasks;
 
 /// Who is asking, where the facts come from, with which policies, when.

@@ -139,9 +139,10 @@ impl Shapes {
 }
 
 impl Tree {
-    pub(crate) fn new() -> Self {
+    /// The tree with those rows that this kernel has: without PSI there is no `proc/pressure` either.
+    pub(crate) fn new(has: impl Fn(&VirtualFile) -> bool) -> Self {
         let mut paths: BTreeMap<&'static str, Option<&'static VirtualFile>> = BTreeMap::new();
-        for row in TABLE {
+        for row in TABLE.iter().filter(|row| has(row)) {
             for (at, _) in row.path.match_indices('/') {
                 if let Some(directory) = row.path.get(..at) {
                     paths.entry(directory).or_insert(None);
@@ -242,23 +243,27 @@ impl Tree {
         is_directory.then(|| self.asked(ino)).flatten().map(Children::Asked)
     }
 
-    /// The node of an entry of a directory that was asked: it is there, and of that kind.
-    pub(crate) fn entry(&self, directory: &Asked, name: &str, kind: EntryKind) -> Option<Node> {
+    /// The entry of that name in a directory that was asked, if there is one: its node if it is the same for all.
+    pub(crate) fn child(&self, directory: &Asked, name: &str) -> Result<Node, Asked> {
         let below = match directory.below.as_ref() {
-            "" => Cow::Borrowed(name),
-            above => Cow::Owned(format!("{above}/{name}")),
+            "" => name.to_owned(),
+            above => format!("{above}/{name}"),
         };
-        if directory.below.is_empty()
-            && let Some(row) = self.fixed.get(&number(CPUS)).and_then(|cpus| {
-                let mut rows = cpus.children.iter();
-                rows.find(|(row, _)| *row == name).map(|(_, node)| *node)
-            })
-        {
-            return Some(row);
+        let rows = self.fixed.get(&number(CPUS)).map(|cpus| cpus.children.as_slice());
+        let mut rows = rows.unwrap_or_default().iter().filter(|_| directory.below.is_empty());
+        match rows.find(|(row, _)| *row == name) {
+            Some((_, row)) => Ok(*row),
+            None => Err(Asked {
+                row: directory.row,
+                below: below.into(),
+            }),
         }
-        let (cpu, shape) = take_apart(&below);
-        let known = self.shape(shape);
-        let shape = match known {
+    }
+
+    /// The node of a place that is there, and of that kind. `None` if the kernel has more names than there are numbers.
+    pub(crate) fn number(&self, place: &Asked, kind: EntryKind) -> Option<Node> {
+        let (cpu, shape) = take_apart(&place.below);
+        let shape = match self.shape(shape) {
             Some(shape) => shape,
             None => {
                 let mut shapes = self.shapes.write().unwrap_or_else(PoisonError::into_inner);
@@ -307,7 +312,7 @@ fn cpus_row() -> Option<&'static VirtualFile> {
 /// `cpu3/topology/core_id` is the shape `topology/core_id` of CPU 3.
 fn take_apart(below: &str) -> (Option<u32>, &str) {
     let (first, rest) = below.split_once('/').unwrap_or((below, ""));
-    match lxcfs_core::cpu_of_name(first.as_bytes()) {
+    match lxcfs_core::cpu_list::cpu_of_name(first.as_bytes()) {
         Some(cpu) => (Some(cpu), rest),
         None => (None, below),
     }
@@ -347,15 +352,22 @@ mod tests {
     use super::*;
 
     fn lookup(tree: &Tree, path: &str) -> Option<Node> {
-        path.split('/').try_fold(tree.node(ROOT)?, |node, name| match tree.children(node.ino)? {
-            Children::Fixed(children) => children.iter().find(|(child, _)| *child == name).map(|(_, node)| *node),
-            Children::Asked(asked) => tree.entry(&asked, name, EntryKind::Directory),
-        })
+        path.split('/')
+            .try_fold(tree.node(ROOT)?, |node, name| match tree.children(node.ino)? {
+                Children::Fixed(children) => children.iter().find(|(child, _)| *child == name).map(|(_, node)| *node),
+                Children::Asked(asked) => entry(tree, &asked, name, EntryKind::Directory),
+            })
+    }
+
+    fn entry(tree: &Tree, directory: &Asked, name: &str, kind: EntryKind) -> Option<Node> {
+        tree.child(directory, name)
+            .or_else(|asked| tree.number(&asked, kind).ok_or(()))
+            .ok()
     }
 
     #[test]
     fn every_row_has_a_number_of_its_own_that_never_changes() {
-        let tree = Tree::new();
+        let tree = Tree::new(|_| true);
         let numbers: std::collections::BTreeSet<_> = TABLE.iter().map(|row| number(row.path)).collect();
         assert_eq!(numbers.len(), TABLE.len());
         // Two that are written down: whoever changes how numbers are made breaks open files of running containers.
@@ -369,12 +381,12 @@ mod tests {
         }
     }
 
-    const MEMINFO: u64 = 0;
+    const MEMINFO: u64 = 274_916_690;
     const ONLINE: u64 = 0;
 
     #[test]
     fn a_cpu_is_not_the_same_for_all_and_what_is_in_it_is() {
-        let tree = Tree::new();
+        let tree = Tree::new(|_| true);
         let cpu = lookup(&tree, "sys/devices/system/cpu/cpu17").unwrap();
         assert!(!cpu.same_for_all);
         let core = lookup(&tree, "sys/devices/system/cpu/cpu17/topology").unwrap();
@@ -385,10 +397,16 @@ mod tests {
 
     #[test]
     fn numbers_go_both_ways() {
-        let tree = Tree::new();
+        let tree = Tree::new(|_| true);
         let cpus = tree.asked(number(CPUS)).unwrap();
-        for path in ["cpu0", "cpu65535", "vulnerabilities", "new_in_linux_9", "cpu3/new_in_linux_9"] {
-            let node = tree.entry(&cpus, path, EntryKind::Directory).unwrap();
+        for path in [
+            "cpu0",
+            "cpu65535",
+            "vulnerabilities",
+            "new_in_linux_9",
+            "cpu3/new_in_linux_9",
+        ] {
+            let node = entry(&tree, &cpus, path, EntryKind::Directory).unwrap();
             assert_eq!(tree.asked(node.ino).unwrap().below, path);
             assert_eq!(tree.node(node.ino), Some(node));
         }
@@ -398,10 +416,17 @@ mod tests {
     }
 
     #[test]
+    fn what_the_kernel_does_not_have_is_not_there() {
+        let tree = Tree::new(|row| !row.path.contains("pressure"));
+        assert_eq!(lookup(&tree, "proc/pressure"), None);
+        assert_eq!(lookup(&tree, "proc/meminfo").unwrap().ino, MEMINFO);
+    }
+
+    #[test]
     fn a_kernel_with_too_many_names_shows_fewer() {
-        let tree = Tree::new();
+        let tree = Tree::new(|_| true);
         let cpus = tree.asked(number(CPUS)).unwrap();
-        let made = (0..5000).filter(|name| tree.entry(&cpus, &format!("file{name}"), EntryKind::File).is_some());
+        let made = (0..5000).filter(|name| entry(&tree, &cpus, &format!("file{name}"), EntryKind::File).is_some());
         assert_eq!(made.count(), MOST_SHAPES - SHAPES.len());
     }
 }
