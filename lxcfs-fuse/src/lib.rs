@@ -5,6 +5,8 @@
 mod error;
 mod session;
 mod settings;
+#[allow(dead_code, reason = "for the code that serves requests")]
+mod throttle;
 
 pub use error::MountError;
 pub use session::{Mounted, mount};
