@@ -2,6 +2,7 @@
 // The pure part of lxcfs-core lists these as disallowed; here is where clocks are read and files opened.
 #![allow(clippy::disallowed_methods, reason = "the daemon reads clocks and opens files")]
 
+pub mod daemon;
 mod error;
 mod session;
 mod settings;
