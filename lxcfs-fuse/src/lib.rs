@@ -20,6 +20,7 @@
 
 mod callers;
 mod counters;
+pub mod daemon;
 mod entry;
 mod error;
 mod failure;
@@ -33,6 +34,8 @@ mod serve;
 mod session;
 mod settings;
 mod sources;
+#[allow(dead_code, reason = "for the code that serves requests")]
+mod throttle;
 mod tree;
 mod waiting;
 mod watchdog;
