@@ -3,6 +3,11 @@
 #![allow(clippy::disallowed_methods, reason = "the daemon reads clocks and opens files")]
 
 mod error;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the file system that asks for triggers is being written")
+)]
+mod psi;
 mod session;
 mod settings;
 
