@@ -29,6 +29,11 @@ mod handles;
 mod housekeeper;
 mod mount_data;
 mod personality;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the file system that asks for triggers is being written")
+)]
+mod psi;
 mod registry;
 mod serve;
 mod session;
