@@ -20,6 +20,7 @@
 
 mod callers;
 mod counters;
+pub mod daemon;
 mod entry;
 mod error;
 mod failure;
@@ -28,11 +29,17 @@ mod handles;
 mod housekeeper;
 mod mount_data;
 mod personality;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the file system that asks for triggers is being written")
+)]
+mod psi;
 mod registry;
 mod serve;
 mod session;
 mod settings;
 mod sources;
+mod throttle;
 mod tree;
 mod waiting;
 mod watchdog;

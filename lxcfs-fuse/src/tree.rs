@@ -382,7 +382,7 @@ mod tests {
     }
 
     const MEMINFO: u64 = 274_916_690;
-    const ONLINE: u64 = 0;
+    const ONLINE: u64 = 270_060_956;
 
     #[test]
     fn a_cpu_is_not_the_same_for_all_and_what_is_in_it_is() {

@@ -1,0 +1,287 @@
+//! The command line of the daemon: that of LXCFS, with options of our own.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser};
+use lxcfs_core::{CpuIds, CpuView};
+
+use super::config::{COALESCE_MS, DEADLINE_MS, THREADS};
+use super::log::{LogFormat, LogLevel};
+
+const AFTER_HELP: &str = "\
+Without a word about CPUs, containers see as many CPUs as their quota can keep busy, by the kernel's own numbers. \
+--enable-cfs numbers them from 0. --cpu-view cpuset leaves the quota out, as LXCFS without --enable-cfs does.
+
+Signals:
+  TERM, INT   unmount and end
+  HUP, USR1   read the configuration file again
+  USR2        show the host's own files to everybody, or no longer
+
+Exit status:
+  0  unmounted, by a signal or from outside
+  1  could not be done, or the command line is wrong; the message says why";
+
+const OWN: &str = "Options that LXCFS does not have";
+
+/// Show each container its own /proc and /sys
+///
+/// Mounts a file system whose files tell the container that reads them about itself. Containers have them bound over
+/// those of the kernel. What is not on the command line is taken from the configuration file, and else by default.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lxcfs",
+    version,
+    disable_version_flag = true,
+    after_help = AFTER_HELP,
+    max_term_width = 100
+)]
+pub struct CommandLine {
+    /// All but the version.
+    #[command(flatten)]
+    pub args: Args,
+
+    /// Print the version
+    #[arg(short = 'v', long, action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// What the daemon is told when it is started.
+// `args_override_self`: a repeated option is no mistake, as for getopt(3); the last value counts.
+#[derive(Debug, Clone, clap::Args)]
+#[command(args_override_self = true)]
+pub struct Args {
+    /// Where to mount: a directory
+    #[arg(value_name = "MOUNTPOINT")]
+    pub(super) mountpoint: PathBuf,
+
+    /// Show load averages; they are shown unless the configuration file or --no-loadavg says otherwise
+    #[arg(short = 'l', long)]
+    pub(super) enable_loadavg: bool,
+
+    /// Show no swap
+    #[arg(short = 'u', long)]
+    pub(super) disable_swap: bool,
+
+    /// Show no zswap
+    #[arg(short = 'z', long)]
+    pub(super) disable_zswap: bool,
+
+    /// Number the CPUs that the quota keeps busy from 0; without effect if --cpu-view is given
+    #[arg(long)]
+    pub(super) enable_cfs: bool,
+
+    /// Let pressure triggers be written and polled; the mount is then not read-only
+    #[arg(long, visible_alias = "psi-poll")]
+    pub(super) enable_psi_poll: bool,
+
+    /// Deprecated: has been the only way since LXCFS 5
+    #[arg(long, hide = true)]
+    pub(super) enable_pidfd: bool,
+
+    /// Stay in the foreground, which is always so
+    #[arg(short = 'f', long)]
+    foreground: bool,
+
+    /// Log what is of use to those who look for a mistake: --log-level debug
+    #[arg(short = 'd', long)]
+    pub(super) debug: bool,
+
+    /// Ignored
+    #[arg(short = 's', hide = true)]
+    single_threaded: bool,
+
+    /// Options of the mount, with commas between them; those that LXCFS sets itself are ignored
+    #[arg(short = 'o', value_name = "OPTIONS")]
+    pub(super) options: Vec<String>,
+
+    /// Where the number of the process is written [default: lxcfs.pid in the runtime directory]
+    #[arg(short = 'p', long, value_name = "FILE")]
+    pidfile: Option<PathBuf>,
+
+    /// The runtime directory
+    #[arg(long, value_name = "DIR", default_value = "/run")]
+    runtime_dir: PathBuf,
+
+    /// Which CPUs are shown: what the quota keeps busy, the whole cpuset, or the host's [default: quota]
+    #[arg(long, value_name = "quota|cpuset|host", help_heading = OWN)]
+    pub(super) cpu_view: Option<CpuView>,
+
+    /// How they are numbered: by the kernel's own ids, or from 0 without gaps [default: host]
+    #[arg(long, value_name = "host|dense", help_heading = OWN)]
+    pub(super) cpu_ids: Option<CpuIds>,
+
+    /// Show load averages of 0.00
+    #[arg(long, help_heading = OWN, conflicts_with = "enable_loadavg")]
+    pub(super) no_loadavg: bool,
+
+    /// How long a rendering is shown again, in milliseconds; 0 for never [default: 5]
+    #[arg(long, value_name = "MS", help_heading = OWN, value_parser = clap::value_parser!(u64).range(COALESCE_MS))]
+    pub(super) coalesce: Option<u64>,
+
+    /// How long a reader waits before it gets an older rendering or an error, in milliseconds [default: 2000]
+    #[arg(long, value_name = "MS", help_heading = OWN, value_parser = clap::value_parser!(u64).range(DEADLINE_MS))]
+    pub(super) deadline: Option<u64>,
+
+    /// How many threads answer requests [default: one for each CPU, at most 4]
+    #[arg(long, value_name = "NUMBER", help_heading = OWN, value_parser = clap::value_parser!(u64).range(THREADS))]
+    pub(super) threads: Option<u64>,
+
+    /// The configuration file [default: /etc/lxcfs/lxcfs.toml if it is there]
+    #[arg(long, value_name = "FILE", help_heading = OWN)]
+    pub(super) config: Option<PathBuf>,
+
+    /// How much is logged [default: info]
+    #[arg(long, value_enum, value_name = "LEVEL", help_heading = OWN)]
+    pub(super) log_level: Option<LogLevel>,
+
+    /// How it is logged, on the standard error
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = OWN, default_value_t)]
+    pub(super) log_format: LogFormat,
+}
+
+impl Args {
+    /// Where the number of the process is written.
+    pub(super) fn pid_file(&self) -> PathBuf {
+        match &self.pidfile {
+            Some(path) => path.clone(),
+            None => self.runtime_dir.join("lxcfs.pid"),
+        }
+    }
+
+    /// The same with every path seen from the root, so that the working directory no longer matters.
+    pub(super) fn absolute(mut self) -> std::io::Result<Self> {
+        let from_root = |path: &mut PathBuf| {
+            *path = std::path::absolute(&*path)?;
+            Ok::<_, std::io::Error>(())
+        };
+        from_root(&mut self.mountpoint)?;
+        from_root(&mut self.runtime_dir)?;
+        for path in [&mut self.pidfile, &mut self.config].into_iter().flatten() {
+            from_root(path)?;
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::CommandFactory as _;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Args, clap::Error> {
+        let all = std::iter::once(&"lxcfs").chain(words);
+        Ok(CommandLine::try_parse_from(all)?.args)
+    }
+
+    fn args(words: &[&str]) -> Args {
+        parsed(words).unwrap()
+    }
+
+    fn refused(words: &[&str]) -> clap::Error {
+        parsed(words).unwrap_err()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn the_usual_start_of_lxcfs_is_understood() {
+        let args = args(&["-f", "-l", "--enable-cfs", "-o", "nonempty", "/var/lib/lxcfs"]);
+        assert!(args.enable_loadavg && args.enable_cfs);
+        assert_eq!(args.mountpoint, Path::new("/var/lib/lxcfs"));
+        assert_eq!(args.pid_file(), Path::new("/run/lxcfs.pid"));
+    }
+
+    #[test]
+    fn short_options_may_stand_together_and_behind_the_mount_point() {
+        let args = args(&["/m", "-luzd", "-s", "-p/a.pid"]);
+        assert!(args.enable_loadavg && args.disable_swap && args.disable_zswap && args.debug);
+        assert_eq!(args.pid_file(), Path::new("/a.pid"));
+    }
+
+    #[test]
+    fn debug_and_foreground_go_together() {
+        assert!(args(&["-d", "-f", "/m"]).debug);
+    }
+
+    #[test]
+    fn the_last_of_repeated_options_counts_and_mount_options_add_up() {
+        let args = args(&[
+            "-l", "-l", "-p", "/a", "-p", "/b", "-o", "noexec", "-o", "dirsync", "/m",
+        ]);
+        assert_eq!(args.pid_file(), Path::new("/b"));
+        assert_eq!(args.options, ["noexec", "dirsync"]);
+    }
+
+    #[test]
+    fn the_pid_file_is_in_the_runtime_directory_unless_it_is_named() {
+        assert_eq!(args(&["--runtime-dir=/x", "/m"]).pid_file(), Path::new("/x/lxcfs.pid"));
+        assert_eq!(
+            args(&["--runtime-dir=/x", "--pidfile=/y", "/m"]).pid_file(),
+            Path::new("/y")
+        );
+    }
+
+    #[test]
+    fn both_names_of_pressure_triggers_mean_the_same() {
+        assert!(args(&["--psi-poll", "/m"]).enable_psi_poll);
+        assert!(args(&["--enable-psi-poll", "/m"]).enable_psi_poll);
+    }
+
+    #[test]
+    fn there_is_exactly_one_mount_point() {
+        let none = refused(&[]);
+        assert_eq!(none.kind(), ErrorKind::MissingRequiredArgument);
+        assert!(none.to_string().contains("MOUNTPOINT"));
+        let two = refused(&["/a", "/b"]);
+        assert_eq!(two.kind(), ErrorKind::UnknownArgument);
+        assert!(two.to_string().contains("/b"));
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_its_option() {
+        for (words, option) in [
+            (["--cpu-view", "shares", "/m"], "--cpu-view"),
+            (["--cpu-ids", "9", "/m"], "--cpu-ids"),
+            (["--threads", "0", "/m"], "--threads"),
+            (["--coalesce", "-1", "/m"], "-1"),
+            (["--coalesce", "60001", "/m"], "--coalesce"),
+            (["--deadline", "0", "/m"], "--deadline"),
+            (["--log-level", "loud", "/m"], "--log-level"),
+            (["--log-format", "xml", "/m"], "--log-format"),
+            (["-l", "--no-loadavg", "/m"], "--no-loadavg"),
+        ] {
+            let text = refused(&words).to_string();
+            assert!(text.contains(option), "{words:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn version_and_help_are_no_mistakes() {
+        for (word, kind) in [
+            ("-v", ErrorKind::DisplayVersion),
+            ("--version", ErrorKind::DisplayVersion),
+            ("-h", ErrorKind::DisplayHelp),
+            ("--help", ErrorKind::DisplayHelp),
+        ] {
+            let shown = refused(&[word]);
+            assert_eq!(shown.kind(), kind);
+            assert!(!shown.use_stderr());
+        }
+    }
+
+    #[test]
+    fn paths_are_made_absolute() {
+        let here = std::env::current_dir().unwrap();
+        let args = args(&["m", "--config", "c", "-p", "p"]).absolute().unwrap();
+        assert_eq!(args.mountpoint, here.join("m"));
+        assert_eq!(args.config, Some(here.join("c")));
+        assert_eq!(args.pid_file(), here.join("p"));
+    }
+}
