@@ -13,9 +13,9 @@ use crate::cpu_model::CpuModel;
 use crate::error::CaptureError;
 use crate::options::{CpuView, ViewOptions};
 use crate::source::Source;
-use crate::state::Remembered;
 use crate::state::cpu_account::{CpuAccount, CpuCounters};
 use crate::state::load::Load;
+use crate::state::{Remembered, SAMPLE_EVERY};
 use crate::tasks;
 
 /// Who is asking, where the facts come from, with which policies, when.
@@ -27,6 +27,7 @@ pub struct ContainerView<'a> {
     container: &'a Container,
     options: ViewOptions,
     remembered: Option<&'a Remembered>,
+    tasks_fresh_for: Duration,
     now: Duration,
 }
 
@@ -49,6 +50,7 @@ impl<'a> ContainerView<'a> {
             container,
             options: ViewOptions::default(),
             remembered: None,
+            tasks_fresh_for: SAMPLE_EVERY,
             now,
         }
     }
@@ -64,6 +66,16 @@ impl<'a> ContainerView<'a> {
     pub fn with_remembered(self, remembered: &'a Remembered) -> Self {
         Self {
             remembered: Some(remembered),
+            ..self
+        }
+    }
+
+    /// The same view, for which a look at the tasks counts as the present for that long. [`SAMPLE_EVERY`] unless told
+    /// otherwise; longer where somebody else looks every [`SAMPLE_EVERY`] and now and then a little late.
+    #[must_use]
+    pub fn with_tasks_fresh_for(self, tasks_fresh_for: Duration) -> Self {
+        Self {
+            tasks_fresh_for,
             ..self
         }
     }
@@ -182,8 +194,11 @@ impl<'a> ContainerView<'a> {
     ///
     /// As [`cpus`](Self::cpus).
     pub fn load(&self) -> Result<Option<Load>, CaptureError> {
-        if let Some(load) = self.remembered.and_then(|remembered| remembered.load(self.now)) {
-            return Ok(Some(load));
+        let fresh = self
+            .remembered
+            .and_then(|remembered| remembered.load(self.now, self.tasks_fresh_for));
+        if fresh.is_some() {
+            return Ok(fresh);
         }
         let Some(tasks) = tasks::look(self.source, self.container)? else {
             return Ok(None);

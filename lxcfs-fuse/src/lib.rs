@@ -1,14 +1,51 @@
 //! The FUSE glue around [`lxcfs_core`]: the tree of virtual files as a file system, and the daemon `lxcfs`.
+//!
+//! ```text
+//! kernel ─ request ─▶ fs: look up, ask, reply     tree: inode numbers    handles: what open files have read
+//!                     │
+//!                     serve: what is shown, and what is done when that fails
+//!                     │
+//!                     registry: thread → container     sources: kept descriptors, shared texts
+//!                     │
+//!                     lxcfs_core: facts → text
+//! ```
+//!
+//! Beside the threads that answer requests there are two: [the watchdog](watchdog) answers those that take too long, and
+//! [the housekeeper](housekeeper) looks at tasks for load averages and forgets containers that have ended. Both sleep when
+//! nobody reads.
 // The pure part of lxcfs-core lists these as disallowed; here is where clocks are read and files opened.
 #![allow(clippy::disallowed_methods, reason = "the daemon reads clocks and opens files")]
+#![allow(rustdoc::private_intra_doc_links, reason = "the modules are the architecture")]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
+mod callers;
+mod counters;
 pub mod daemon;
+mod entry;
 mod error;
+mod failure;
+mod fs;
+mod handles;
+mod housekeeper;
+mod mount_data;
+mod personality;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the file system that asks for triggers is being written")
+)]
+mod psi;
+mod registry;
+mod serve;
 mod session;
 mod settings;
+mod sources;
 #[allow(dead_code, reason = "for the code that serves requests")]
 mod throttle;
+mod tree;
+mod waiting;
+mod watchdog;
 
+pub use counters::{Counts, Gauges};
 pub use error::MountError;
 pub use session::{Mounted, mount};
 pub use settings::{MountOptions, Settings};

@@ -1,36 +1,138 @@
-//! The mount and the threads that answer its requests.
+//! The mount, and the threads that answer its requests.
 
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use fuser::{Config, Errno, Session, SessionACL};
+use lxcfs_core::VirtualFile;
+use lxcfs_core::live::{Root, boot_time, hierarchies};
+use nix::mount::{MntFlags, umount2};
+use nix::sys::resource::{Resource, getrlimit};
+
+use crate::counters::{Counts, Gauges};
 use crate::error::MountError;
+use crate::fs::Lxcfs;
+use crate::housekeeper::Housekeeper;
+use crate::mount_data::MountData;
+use crate::registry::Budget;
+use crate::serve::Server;
 use crate::settings::{MountOptions, Settings};
+use crate::tree::Tree;
+use crate::waiting::Waiting;
+use crate::watchdog::{Duties, Watchdog};
+
+/// How long requests may take to end after an unmount. They end at once unless containers hold parts of the tree.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A mounted file system. Dropping it unmounts.
 #[derive(Debug)]
-pub struct Mounted {}
+pub struct Mounted {
+    mountpoint: Option<PathBuf>,
+    server: Arc<Server>,
+    _housekeeper: Housekeeper,
+    ended: Receiver<()>,
+}
 
 /// Mounts the file system. `ended` is called when requests end: after an unmount, by whomever.
+///
+/// ```no_run
+/// use lxcfs_fuse::{MountOptions, Settings, mount};
+///
+/// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), || println!("unmounted"))?;
+/// assert_eq!(mounted.counts().panics, 0);
+/// mounted.unmount()?;
+/// # Ok::<(), lxcfs_fuse::MountError>(())
+/// ```
 ///
 /// # Errors
 ///
 /// [`MountError`].
+///
+/// # References
+///
+/// fuse(4); `Documentation/filesystems/fuse/fuse.rst`.
 pub fn mount(
     options: &MountOptions,
     settings: Settings,
     ended: impl FnOnce() + Send + 'static,
 ) -> Result<Mounted, MountError> {
-    let _ = (options, settings, ended);
-    Err(MountError::Option("stub".to_owned()))
+    let data = MountData::of(options)?;
+    let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
+    let hierarchies = hierarchies(&Root::host())?;
+    for hierarchy in hierarchies.iter() {
+        tracing::info!(
+            mount = %hierarchy.mount.display(),
+            version = ?hierarchy.version,
+            controllers = hierarchy.controllers.join(","),
+            "hierarchy"
+        );
+    }
+    let server = Arc::new(Server::new(hierarchies, settings, Budget::of(descriptors)));
+    let housekeeper = Housekeeper::start(&server).map_err(cannot_start("the housekeeper"))?;
+    server.keep_house_with(Arc::clone(housekeeper.bell()));
+    let threads = options.threads.get();
+    let watchdog = Watchdog::start(threads, Answers(Arc::clone(&server))).map_err(cannot_start("the watchdog"))?;
+    let fs = Lxcfs::new(Arc::clone(&server), watchdog, Tree::new(has), first_handle());
+
+    let device = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/fuse")
+        .map_err(MountError::Device)?;
+    data.mount(&device, &options.mountpoint)?;
+    // From here on it is unmounted when something fails.
+    let (tell, heard) = channel();
+    let mounted = Mounted {
+        mountpoint: Some(options.mountpoint.clone()),
+        server,
+        _housekeeper: housekeeper,
+        ended: heard,
+    };
+    let mut config = Config::default();
+    config.n_threads = Some(threads);
+    let session = Session::from_fd(fs, device.into(), SessionACL::All, config).map_err(MountError::Handshake)?;
+    let requests = move || {
+        if let Err(error) = session.run() {
+            tracing::error!("requests have ended: {error}");
+        }
+        // Nobody listens who has not unmounted it himself.
+        let _ = tell.send(());
+        ended();
+    };
+    thread::Builder::new()
+        .name("requests".to_owned())
+        .spawn(requests)
+        .map_err(cannot_start("the thread for requests"))?;
+    Ok(mounted)
 }
 
 impl Mounted {
     /// What it has been told last.
     #[must_use]
     pub fn settings(&self) -> Settings {
-        Settings::default()
+        (*self.server.settings()).clone()
     }
 
     /// Tells it something else, from the next read on.
     pub fn set(&self, settings: Settings) {
-        let _ = settings;
+        self.server.set(settings);
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.server.counts()
+    }
+
+    /// What it has at the moment.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        self.server.gauges()
     }
 
     /// Unmounts, and waits a moment for requests to end. Where containers still have parts of the tree bound, these
@@ -39,7 +141,65 @@ impl Mounted {
     /// # Errors
     ///
     /// [`MountError::Unmount`].
-    pub fn unmount(self) -> Result<(), MountError> {
+    pub fn unmount(mut self) -> Result<(), MountError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), MountError> {
+        let Some(mountpoint) = self.mountpoint.take() else {
+            return Ok(());
+        };
+        // If requests have ended, it is not mounted any more, and what is there now is somebody else's.
+        if self.ended.try_recv().is_ok() {
+            return Ok(());
+        }
+        umount2(&mountpoint, MntFlags::MNT_DETACH).map_err(|error| MountError::Unmount {
+            mountpoint,
+            source: error.into(),
+        })?;
+        // Whether they end in time or not, there is no more to be done.
+        let _ = self.ended.recv_timeout(PATIENCE);
         Ok(())
     }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::error!("{error}");
+        }
+    }
+}
+
+/// What the watchdog does for a server.
+struct Answers(Arc<Server>);
+
+impl Duties<Waiting> for Answers {
+    fn deadline(&self) -> Duration {
+        self.0.settings().deadline
+    }
+
+    fn give_up(&self, reply: Waiting) {
+        reply.error(Errno::EIO);
+        self.0.late();
+    }
+
+    fn tidy(&self) {
+        self.0.tidy();
+    }
+}
+
+/// Whether the running kernel has the file that a row stands for.
+fn has(row: &VirtualFile) -> bool {
+    Path::new("/").join(row.path).exists()
+}
+
+/// Another number in each process, and larger than those of one before: a handle is taken for another's only if somebody
+/// opens a thousand million files in a second.
+fn first_handle() -> u64 {
+    u64::try_from(boot_time().as_nanos()).unwrap_or(1)
+}
+
+fn cannot_start(what: &'static str) -> impl FnOnce(io::Error) -> MountError {
+    move |source| MountError::Start { what, source }
 }

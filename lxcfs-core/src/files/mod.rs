@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 use crate::error::CaptureError;
-use crate::source::Entry;
+use crate::source::{Entry, EntryKind};
 use crate::text::Text;
 use crate::view::ContainerView;
 
@@ -101,6 +101,15 @@ pub enum Fact {
     Slabinfo,
 }
 
+/// Two rows are the same if they stand at the same place.
+impl PartialEq for VirtualFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+impl Eq for VirtualFile {}
+
 type Produce = fn(&ContainerView<'_>, &mut Text) -> Result<(), CaptureError>;
 
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +121,7 @@ pub(crate) enum Kind {
 /// A directory whose contents depend on the container. `below` is the path within it, `""` for itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Directory {
+    pub(crate) kind: fn(&ContainerView<'_>, below: &str) -> Result<EntryKind, CaptureError>,
     pub(crate) list: fn(&ContainerView<'_>, below: &str) -> Result<Vec<Entry>, CaptureError>,
     pub(crate) produce: fn(&ContainerView<'_>, below: &str, &mut Text) -> Result<(), CaptureError>,
     pub(crate) read_link: fn(&ContainerView<'_>, below: &str) -> Result<PathBuf, CaptureError>,
@@ -230,6 +240,18 @@ impl Place<'_> {
         let mut out = Text::with_capacity(4096);
         self.produce(view, &mut out)?;
         Ok(out.take())
+    }
+
+    /// What stands at this place for this container, without reading it.
+    ///
+    /// # Errors
+    ///
+    /// [`CaptureError::NoSuchFile`] if nothing does.
+    pub fn kind(&self, view: &ContainerView<'_>) -> Result<EntryKind, CaptureError> {
+        match self.file.kind {
+            Kind::File(_) => Ok(EntryKind::File),
+            Kind::Directory(directory) => (directory.kind)(view, self.below),
+        }
     }
 
     /// Lists a directory as this container sees it, sorted by name; rows of [`TABLE`] that stand in it are included.

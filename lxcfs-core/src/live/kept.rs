@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use bytes::Bytes;
 
 use super::root::Root;
-use super::whole::{kind, read_whole};
+use super::whole::{kind, read_piece, read_whole};
 use crate::source::{Entry, Source, SourceError};
 
 /// The running machine, with the descriptors of its files kept open.
@@ -107,7 +107,7 @@ impl Source for KeptOpen {
         }
         let mut key = None;
         if let Some((kept_path, file)) = self.take(path) {
-            if let Ok(text) = read_whole(&file) {
+            if let Ok(text) = read_again(&file, path) {
                 self.keep(kept_path, file);
                 return Ok(text);
             }
@@ -127,6 +127,23 @@ impl Source for KeptOpen {
     fn read_link(&self, path: &Path) -> Result<PathBuf, SourceError> {
         Root::host().read_link(path)
     }
+}
+
+/// Reads a file that was read before. Where the kernel prints a file in one piece, one read gets all of it unless the
+/// room is used up; of the others a read gets a page of whole records, and only an empty one is the end.
+///
+/// # References
+///
+/// `fs/seq_file.c`, `single_open` and `seq_read_iter`; `kernel/cgroup/cgroup.c`, `cgroup_seqfile_show`.
+fn read_again(file: &File, path: &Path) -> std::io::Result<Bytes> {
+    let is_of_a_cgroup = path.starts_with("/sys/fs/cgroup");
+    let name = path.file_name().map_or(&b""[..], |name| name.as_encoded_bytes());
+    let one_piece = match name {
+        b"meminfo" | b"stat" | b"loadavg" | b"uptime" => path.parent() == Some(Path::new("/proc")),
+        b"cgroup.procs" | b"cgroup.threads" | b"tasks" | b"memory.kmem.slabinfo" => false,
+        _ => is_of_a_cgroup,
+    };
+    if one_piece { read_piece(file) } else { read_whole(file) }
 }
 
 /// Whether the path is below `/proc/PID`, `/proc/self` or `/proc/thread-self`.

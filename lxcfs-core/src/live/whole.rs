@@ -26,6 +26,16 @@ thread_local! {
 /// Kernel files say nothing true about their size, so this reads until there is no more. It does not begin with a
 /// small probing read: some files (`/proc/sys`) give a second read nothing.
 pub(super) fn read_whole(file: &File) -> io::Result<Bytes> {
+    read_until(file, |_, more| more == 0)
+}
+
+/// Reads a file that the kernel prints in one piece: it ends where a read leaves room.
+pub(super) fn read_piece(file: &File) -> io::Result<Bytes> {
+    read_until(file, |room, more| more < room)
+}
+
+/// Reads until `is_end`, which is told how much room a read had and what it got.
+fn read_until(file: &File, is_end: fn(usize, usize) -> bool) -> io::Result<Bytes> {
     ROOM.with_borrow_mut(|room| {
         if room.len() < FIRST_SIZE {
             room.resize(FIRST_SIZE, 0);
@@ -39,9 +49,14 @@ pub(super) fn read_whole(file: &File) -> io::Result<Bytes> {
                 break;
             };
             let at = u64::try_from(filled).unwrap_or(u64::MAX);
+            let size = free.len();
             match file.read_at(free, at) {
-                Ok(0) => break,
-                Ok(more) => filled = filled.saturating_add(more),
+                Ok(more) => {
+                    filled = filled.saturating_add(more);
+                    if is_end(size, more) {
+                        break;
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

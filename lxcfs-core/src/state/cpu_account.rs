@@ -69,8 +69,13 @@ impl CpuAccount {
     }
 
     /// The account at the time `now`, when the cgroup has used `sample` since it was made.
+    ///
+    /// Of two samples that were taken at once, the older one may come later: it changes nothing.
     #[must_use]
     pub fn advance(mut self, sample: CpuTime, model: &CpuModel, now: Duration) -> Self {
+        if now < self.at {
+            return self;
+        }
         let passed = nsec(now.saturating_sub(self.at));
         let used = Usage::between(&self.seen, &sample);
         let count = u64::from(model.count());
@@ -317,6 +322,13 @@ mod tests {
         assert_eq!(two.counters()[1], one.counters()[1]);
         assert_eq!(three.counters()[1].1.used, one.counters()[1].1.used);
         assert!(three.counters()[1].1.idle > one.counters()[1].1.idle);
+    }
+
+    #[test]
+    fn a_sample_that_comes_late_changes_nothing() {
+        let one = CpuAccount::new(at(0)).advance(unified(8 * SEC, 0), &model("0", None), at(10));
+        let late = one.clone().advance(unified(7 * SEC, 0), &model("0", None), at(9));
+        assert_eq!(late, one);
     }
 
     #[test]

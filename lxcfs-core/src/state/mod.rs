@@ -51,10 +51,10 @@ impl Remembered {
         counters
     }
 
-    /// The load, if its last sample is younger than [`SAMPLE_EVERY`].
+    /// The load, if its last sample is younger than that.
     #[must_use]
-    pub fn load(&self, now: Duration) -> Option<Load> {
-        lock(&self.load).filter(|load| now.saturating_sub(load.sampled_at()) < SAMPLE_EVERY)
+    pub fn load(&self, now: Duration, fresh_for: Duration) -> Option<Load> {
+        lock(&self.load).filter(|load| now.saturating_sub(load.sampled_at()) < fresh_for)
     }
 
     /// Takes a look at the tasks into account and returns the load to show. `age` is the container's, for the first

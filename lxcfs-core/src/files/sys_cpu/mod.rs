@@ -36,6 +36,7 @@ pub(super) const DIRECTORY: VirtualFile = VirtualFile {
                   topology/ and cache/ are cut to those that are shown",
     }],
     kind: Kind::Directory(Directory {
+        kind: tree::kind,
         list: tree::list,
         produce: tree::produce,
         read_link: tree::read_link,

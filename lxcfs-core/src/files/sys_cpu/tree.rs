@@ -135,6 +135,20 @@ impl Spot {
     }
 }
 
+/// A CPU that is shown has a directory; anything else is what its directory lists it as.
+pub(super) fn kind(view: &ContainerView<'_>, below: &str) -> Result<EntryKind, CaptureError> {
+    if below.is_empty() {
+        return Ok(EntryKind::Directory);
+    }
+    if cpu_of_name(below.as_bytes()).is_some() && !view.options().passthrough {
+        return Spot::find(view, below).map(|_| EntryKind::Directory);
+    }
+    let (above, name) = below.rsplit_once('/').unwrap_or(("", below));
+    let entries = list(view, above)?;
+    let entry = entries.iter().find(|entry| entry.name == name);
+    entry.map(|entry| entry.kind).ok_or_else(|| no_such_file(DIR, below))
+}
+
 pub(super) fn list(view: &ContainerView<'_>, below: &str) -> Result<Vec<Entry>, CaptureError> {
     if view.options().passthrough {
         let dir = host_place(view, below, EntryKind::Directory)?;

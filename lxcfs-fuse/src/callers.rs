@@ -1,0 +1,216 @@
+//! Threads that have asked before: one `pread` tells that a thread is the same one, and in the same cgroups.
+//!
+//! FUSE names its caller by a thread id, which the kernel gives away again. A descriptor of `/proc/TID/cgroup` does not
+//! follow: it stays with the thread that it was opened for, and reading it fails with `ESRCH` once that has ended. What it
+//! reads is where the thread is now, and which pid namespace a thread is in never changes. So who reads again and again is
+//! found again by one system call.
+//!
+//! A thread that asks for the first time gets no descriptor: most of these are a `cat` and never come again.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use lxcfs_core::Pid;
+
+/// A thread's cgroups, as `/proc/TID/cgroup` tells them, in two hundred bytes on most machines; longer ones are never
+/// remembered, and cost their callers a few more system calls.
+const MOST_BYTES: usize = 4096;
+
+/// A thread that has asked before.
+#[derive(Debug)]
+struct Known<T> {
+    file: File,
+    cgroup: Bytes,
+    found: T,
+}
+
+impl<T: Clone> Known<T> {
+    fn find(&self) -> Option<T> {
+        let mut room = [0; MOST_BYTES];
+        let length = self.file.read_at(&mut room, 0).ok()?;
+        let same = length < room.len() && room.get(..length)? == self.cgroup;
+        same.then(|| self.found.clone())
+    }
+}
+
+/// What was found for threads that have asked before; at most a given number of them. No lock is held over a read.
+#[derive(Debug)]
+pub(crate) struct Callers<T> {
+    threads: Mutex<Threads<T>>,
+    half: usize,
+}
+
+/// Two generations: when the younger one is full, it becomes the older, and what was in the older and has not asked since
+/// is forgotten.
+#[derive(Debug)]
+struct Threads<T> {
+    young: HashMap<Pid, Arc<Known<T>>>,
+    old: HashMap<Pid, Arc<Known<T>>>,
+    seen_once: HashSet<Pid>,
+}
+
+impl<T: Clone> Callers<T> {
+    pub(crate) fn with_most(most: usize) -> Self {
+        Self {
+            threads: Mutex::new(Threads {
+                young: HashMap::new(),
+                old: HashMap::new(),
+                seen_once: HashSet::new(),
+            }),
+            half: most.checked_div(2).unwrap_or(0).max(1),
+        }
+    }
+
+    /// What was found for that thread, if it is still the same one and where it was.
+    pub(crate) fn find(&self, thread: Pid) -> Option<T> {
+        let known = {
+            let mut threads = self.lock();
+            if let Some(known) = threads.young.get(&thread) {
+                Arc::clone(known)
+            } else {
+                let known = threads.old.remove(&thread)?;
+                threads.young.insert(thread, Arc::clone(&known));
+                known
+            }
+        };
+        let found = known.find();
+        if found.is_none() {
+            self.lock().young.remove(&thread);
+        }
+        found
+    }
+
+    /// Remembers what was found for a thread, if it has asked before. `file` is its `/proc/TID/cgroup`.
+    pub(crate) fn remember(&self, thread: Pid, file: File, cgroup: Bytes, found: T) {
+        let forgotten = {
+            let mut threads = self.lock();
+            if threads.seen_once.len() >= self.half.saturating_mul(4) {
+                threads.seen_once.clear();
+            }
+            if threads.seen_once.insert(thread) || cgroup.len() >= MOST_BYTES {
+                return;
+            }
+            threads.seen_once.remove(&thread);
+            let known = Arc::new(Known { file, cgroup, found });
+            threads.young.insert(thread, known);
+            (threads.young.len() >= self.half).then(|| {
+                let young = std::mem::take(&mut threads.young);
+                std::mem::replace(&mut threads.old, young)
+            })
+        };
+        // Closed here, where the lock is no longer held.
+        drop(forgotten);
+    }
+
+    /// Forgets those for whom that was found.
+    pub(crate) fn forget(&self, is_it: impl Fn(&T) -> bool) {
+        let mut gone = Vec::new();
+        let mut threads = self.lock();
+        let Threads { young, old, .. } = &mut *threads;
+        for generation in [young, old] {
+            generation.retain(|_, known| {
+                let keep = !is_it(&known.found);
+                if !keep {
+                    gone.push(Arc::clone(known));
+                }
+                keep
+            });
+        }
+        drop(threads);
+    }
+
+    /// How many threads are remembered.
+    pub(crate) fn count(&self) -> usize {
+        let threads = self.lock();
+        threads.young.len().saturating_add(threads.old.len())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Threads<T>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens and reads a thread's `/proc/TID/cgroup`.
+pub(crate) fn cgroup_of(thread: Pid) -> io::Result<(File, Bytes)> {
+    let file = File::open(format!("/proc/{thread}/cgroup"))?;
+    let mut room = vec![0; MOST_BYTES];
+    let mut length: usize = 0;
+    loop {
+        let at = u64::try_from(length).unwrap_or(u64::MAX);
+        let free = room.get_mut(length..).unwrap_or_default();
+        let size = free.len();
+        let more = file.read_at(free, at)?;
+        length = length.saturating_add(more);
+        // The kernel prints this file in one piece.
+        if more < size {
+            break;
+        }
+        room.resize(room.len().saturating_mul(2), 0);
+    }
+    Ok((file, Bytes::copy_from_slice(room.get(..length).unwrap_or_default())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Child, Command, Stdio};
+
+    fn sleeper() -> Child {
+        Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap()
+    }
+
+    fn ask(callers: &Callers<u32>, thread: Pid, found: u32) {
+        let (file, cgroup) = cgroup_of(thread).unwrap();
+        callers.remember(thread, file, cgroup, found);
+    }
+
+    #[test]
+    fn who_asks_a_second_time_is_remembered() {
+        let callers = Callers::with_most(8);
+        let me = std::process::id();
+        ask(&callers, me, 7);
+        assert_eq!((callers.find(me), callers.count()), (None, 0));
+        ask(&callers, me, 7);
+        assert_eq!((callers.find(me), callers.count()), (Some(7), 1));
+        callers.forget(|found| *found == 7);
+        assert_eq!((callers.find(me), callers.count()), (None, 0));
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_is_nobody() {
+        let callers = Callers::with_most(8);
+        let mut child = sleeper();
+        for _ in 0..2 {
+            ask(&callers, child.id(), 1);
+        }
+        assert_eq!(callers.find(child.id()), Some(1));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!((callers.find(child.id()), callers.count()), (None, 0));
+    }
+
+    #[test]
+    fn no_more_threads_are_remembered_than_was_said() {
+        let callers = Callers::with_most(4);
+        let mut children: Vec<_> = (0..12).map(|_| sleeper()).collect();
+        let me = std::process::id();
+        for _ in 0..2 {
+            ask(&callers, me, 0);
+        }
+        for child in &children {
+            for _ in 0..2 {
+                ask(&callers, child.id(), child.id());
+            }
+            assert!(callers.count() <= 4);
+            assert_eq!(callers.find(me), Some(0), "who asks all the time is never forgotten");
+        }
+        for child in &mut children {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What is known of one container: its cgroups, its counters, its last renderings.
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use lxcfs_core::{Container, Remembered, TABLE, VirtualFile};
+
+/// How long it is believed that a container is where it was found. What is checked at every read is where the *caller* is;
+/// this is for its init, which a runtime puts into its cgroup once.
+const BELIEVED: Duration = Duration::from_secs(2);
+
+/// What is known of one container.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Unlike that of any other container of this process.
+    pub(crate) id: u64,
+    /// Counters that go on from read to read.
+    pub(crate) remembered: Remembered,
+    found: RwLock<(Instant, Arc<Container>)>,
+    /// Readable once the container's init has ended. `None` for callers of the host's pid namespace, and before Linux 5.3.
+    pub(crate) init: Option<OwnedFd>,
+    is_gone: AtomicBool,
+    texts: [Mutex<Option<Rendering>>; TABLE.len()],
+    /// When its tasks were last asked for, in milliseconds since boot; 0 for never.
+    tasks_wanted: AtomicU64,
+}
+
+/// A virtual file as it was shown.
+#[derive(Debug, Clone)]
+pub(crate) struct Rendering {
+    at: Instant,
+    /// Under which settings; see [`crate::serve::Server`].
+    settings: u64,
+    pub(crate) text: Bytes,
+}
+
+impl Rendering {
+    pub(crate) fn new(at: Instant, settings: u64, text: Bytes) -> Self {
+        Self { at, settings, text }
+    }
+}
+
+impl Entry {
+    pub(crate) fn new(id: u64, container: Container, init: Option<OwnedFd>) -> Self {
+        Self {
+            id,
+            remembered: Remembered::new(),
+            found: RwLock::new((Instant::now(), Arc::new(container))),
+            init,
+            is_gone: AtomicBool::new(false),
+            texts: std::array::from_fn(|_| Mutex::default()),
+            tasks_wanted: AtomicU64::new(0),
+        }
+    }
+
+    /// The container, as it was found last.
+    pub(crate) fn container(&self) -> Arc<Container> {
+        Arc::clone(&self.found.read().unwrap_or_else(PoisonError::into_inner).1)
+    }
+
+    /// Whether it is time to look again where the container is.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
+        found.0.elapsed() >= BELIEVED
+    }
+
+    /// It has been found again.
+    pub(crate) fn is_at(&self, container: Container) {
+        let container = Arc::new(container);
+        let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
+        *found = (Instant::now(), container);
+    }
+
+    /// What was shown of a row, if that was no longer ago and under the same settings.
+    pub(crate) fn shown(&self, row: &VirtualFile, settings: u64, fresh_for: Duration) -> Option<Bytes> {
+        let slot = self.slot(row)?;
+        let rendering = slot.as_ref()?;
+        let fresh = rendering.settings == settings && rendering.at.elapsed() < fresh_for;
+        fresh.then(|| rendering.text.clone())
+    }
+
+    /// This is shown of a row now.
+    pub(crate) fn show(&self, row: &VirtualFile, rendering: Rendering) {
+        let Some(mut slot) = self.slot(row) else { return };
+        let old = slot.replace(rendering);
+        drop(slot);
+        drop(old);
+    }
+
+    /// Drops renderings that nobody would be shown again.
+    pub(crate) fn drop_stale(&self, older_than: Duration) {
+        for slot in &self.texts {
+            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+            if slot
+                .as_ref()
+                .is_some_and(|rendering| rendering.at.elapsed() >= older_than)
+            {
+                *slot = None;
+            }
+        }
+    }
+
+    fn slot(&self, row: &VirtualFile) -> Option<MutexGuard<'_, Option<Rendering>>> {
+        let at = TABLE.iter().position(|one| std::ptr::eq(one, row))?;
+        let slot = self.texts.get(at)?;
+        Some(slot.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Its tasks are asked for.
+    pub(crate) fn want_tasks(&self, now: Duration) {
+        let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        self.tasks_wanted.store(millis.max(1), Ordering::Relaxed);
+    }
+
+    /// Whether its tasks were asked for within that time.
+    pub(crate) fn wants_tasks(&self, now: Duration, within: Duration) -> bool {
+        let wanted = self.tasks_wanted.load(Ordering::Relaxed);
+        wanted != 0 && now.saturating_sub(Duration::from_millis(wanted)) < within
+    }
+
+    /// Its init has ended: nobody who asks is in it any more.
+    pub(crate) fn gone(&self) {
+        self.is_gone.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rendering_is_shown_again_for_a_moment_and_under_the_same_settings() {
+        let entry = Entry::new(0, Container::host(1), None);
+        let row = lxcfs_core::find("uptime").unwrap().file;
+        let minute = Duration::from_secs(60);
+        assert_eq!(entry.shown(row, 1, minute), None);
+        entry.show(row, Rendering::new(Instant::now(), 1, "1.00 1.00\n".into()));
+        assert_eq!(entry.shown(row, 1, minute).unwrap(), "1.00 1.00\n");
+        assert_eq!(entry.shown(row, 2, minute), None);
+        assert_eq!(entry.shown(row, 1, Duration::ZERO), None);
+        assert_eq!(entry.shown(lxcfs_core::find("stat").unwrap().file, 1, minute), None);
+        entry.drop_stale(minute);
+        assert!(entry.shown(row, 1, minute).is_some());
+        entry.drop_stale(Duration::ZERO);
+        assert_eq!(entry.shown(row, 1, minute), None);
+    }
+
+    #[test]
+    fn tasks_are_wanted_for_a_while() {
+        let entry = Entry::new(0, Container::host(1), None);
+        let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
+        assert!(!entry.wants_tasks(hour, minute));
+        entry.want_tasks(hour);
+        assert!(entry.wants_tasks(hour + minute / 2, minute));
+        assert!(!entry.wants_tasks(hour + minute, minute));
+    }
+}

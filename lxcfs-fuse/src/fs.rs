@@ -1,0 +1,284 @@
+//! The file system that the kernel talks to: look up, ask, reply. It decides nothing.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use fuser::{
+    Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner, OpenAccMode,
+    OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, Request,
+};
+use lxcfs_core::{Entry as DirectoryEntry, EntryKind, Pid};
+
+use crate::failure::Failure;
+use crate::handles::{Handles, piece};
+use crate::serve::Server;
+use crate::tree::{Children, Node, Tree};
+use crate::waiting::{Answer, Waiting};
+use crate::watchdog::Watchdog;
+
+/// What never changes is never asked for again.
+const FOR_EVER: Duration = Duration::from_secs(1 << 32);
+
+/// The file system.
+#[derive(Debug)]
+pub(crate) struct Lxcfs {
+    tree: Tree,
+    server: Arc<Server>,
+    texts: Handles<Bytes>,
+    listings: Handles<Arc<[DirectoryEntry]>>,
+    watchdog: Watchdog<Waiting>,
+    /// The time of all files: when this was mounted.
+    since: SystemTime,
+}
+
+impl Lxcfs {
+    /// `first_handle`: a number that no process before this one has given to an open file.
+    pub(crate) fn new(server: Arc<Server>, watchdog: Watchdog<Waiting>, tree: Tree, first_handle: u64) -> Self {
+        Self {
+            tree,
+            server,
+            texts: Handles::starting_at(first_handle),
+            listings: Handles::starting_at(first_handle),
+            watchdog,
+            since: SystemTime::now(),
+        }
+    }
+
+    fn attributes(&self, node: Node) -> FileAttr {
+        let is_directory = node.kind == EntryKind::Directory;
+        let is_of_proc = node.row.is_some_and(|row| row.path.starts_with("proc/"));
+        let perm = match node.kind {
+            EntryKind::Directory => 0o555,
+            EntryKind::Symlink => 0o777,
+            // As the host has it: what objects its kernel has is root's business.
+            EntryKind::File if node.row.is_some_and(|row| row.path == "proc/slabinfo") => 0o400,
+            EntryKind::File | EntryKind::PrivateFile => 0o444,
+        };
+        FileAttr {
+            ino: INodeNo(node.ino),
+            // Kernel files have no size before they are read; in sysfs all have that of a page.
+            size: if node.kind == EntryKind::File && !is_of_proc {
+                4096
+            } else {
+                0
+            },
+            blocks: 0,
+            atime: self.since,
+            mtime: self.since,
+            ctime: self.since,
+            crtime: self.since,
+            kind: file_type(node.kind),
+            perm,
+            nlink: if is_directory { 2 } else { 1 },
+            uid: 0,
+            gid: 0,
+            rdev: 0,
+            blksize: 4096,
+            flags: 0,
+        }
+    }
+
+    /// Works at a request that may wait for the kernel; `None` if it has been answered meanwhile.
+    fn watched<R: Answer, T>(&self, reply: R, work: impl FnOnce() -> T) -> Option<(R, T)> {
+        match self.watchdog.begin(reply.wait()) {
+            Ok(ticket) => {
+                let done = work();
+                Some((R::found(ticket.finish()?)?, done))
+            }
+            Err(unwatched) => Some((R::found(unwatched)?, work())),
+        }
+    }
+
+    /// The entry of that name in a directory.
+    fn entry(&self, caller: Pid, parent: u64, name: &OsStr) -> Result<Node, Errno> {
+        let name = std::str::from_utf8(name.as_bytes()).map_err(|_| Errno::ENOENT)?;
+        match self.tree.children(parent).ok_or(Errno::ENOENT)? {
+            Children::Fixed(children) => {
+                let child = children.iter().find(|(child, _)| *child == name);
+                child.map(|(_, node)| *node).ok_or(Errno::ENOENT)
+            }
+            Children::Asked(directory) => match self.tree.child(&directory, name) {
+                Ok(node) => Ok(node),
+                Err(child) => {
+                    let kind = self
+                        .server
+                        .kind(caller, child.place())
+                        .map_err(|failure| errno(&failure))?;
+                    self.tree.number(&child, kind).ok_or(Errno::ENOENT)
+                }
+            },
+        }
+    }
+
+    fn text(&self, caller: Pid, ino: u64, handle: u64, offset: u64) -> Result<Bytes, Errno> {
+        // A sequence of reads goes on with what it began with.
+        if offset > 0
+            && let Some(text) = self.texts.get(handle)
+        {
+            return Ok(text);
+        }
+        let asked = self.tree.asked(ino).ok_or(Errno::EISDIR)?;
+        let text = self
+            .server
+            .text(caller, asked.place())
+            .map_err(|failure| errno(&failure))?;
+        self.texts.put(handle, text.clone());
+        Ok(text)
+    }
+
+    /// What is in a directory, with `.` and `..`.
+    fn listing(&self, caller: Pid, ino: u64, handle: u64, offset: u64) -> Result<Vec<Listed>, Errno> {
+        let listed = |node: Node, name: &str| (node.ino, file_type(node.kind), name.to_owned());
+        let mut all = vec![
+            (ino, FileType::Directory, ".".to_owned()),
+            (self.tree.parent(ino), FileType::Directory, "..".to_owned()),
+        ];
+        match self.tree.children(ino).ok_or(Errno::ENOTDIR)? {
+            Children::Fixed(children) => all.extend(children.iter().map(|(name, node)| listed(*node, name))),
+            Children::Asked(directory) => {
+                // A sequence of reads goes on with what it began with.
+                let begun = self.listings.get(handle).filter(|_| offset > 0);
+                let entries = match begun {
+                    Some(entries) => entries,
+                    None => {
+                        let entries = self.server.list(caller, directory.place());
+                        let entries: Arc<[DirectoryEntry]> = entries.map_err(|failure| errno(&failure))?.into();
+                        self.listings.put(handle, Arc::clone(&entries));
+                        entries
+                    }
+                };
+                all.extend(entries.iter().filter_map(|entry| {
+                    let node = match self.tree.child(&directory, &entry.name) {
+                        Ok(node) => node,
+                        Err(child) => self.tree.number(&child, entry.kind)?,
+                    };
+                    Some(listed(node, &entry.name))
+                }));
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// A number, a kind and a name.
+type Listed = (u64, FileType, String);
+
+/// `flush` stays as it is: it says that there is no such thing, and the kernel does not ask again. So do `poll` and
+/// everything that would change something.
+impl Filesystem for Lxcfs {
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let Some((reply, found)) = self.watched(reply, || self.entry(request.pid(), parent.0, name)) else {
+            return;
+        };
+        match found {
+            Ok(node) => {
+                let valid = if node.same_for_all { FOR_EVER } else { Duration::ZERO };
+                reply.entry(&valid, &self.attributes(node), Generation(0));
+            }
+            Err(error) => reply.error(error),
+        }
+    }
+
+    fn getattr(&self, _: &Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        match self.tree.node(ino.0) {
+            Some(node) => reply.attr(&FOR_EVER, &self.attributes(node)),
+            None => reply.error(Errno::ENOENT),
+        }
+    }
+
+    fn readlink(&self, request: &Request, ino: INodeNo, reply: ReplyData) {
+        let Some(asked) = self.tree.asked(ino.0) else {
+            return reply.error(Errno::EINVAL);
+        };
+        let read = || self.server.read_link(request.pid(), asked.place());
+        match self.watched(reply, read) {
+            Some((reply, Ok(target))) => reply.data(target.as_os_str().as_bytes()),
+            Some((reply, Err(failure))) => reply.error(errno(&failure)),
+            None => {}
+        }
+    }
+
+    fn open(&self, _: &Request, _: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        if flags.acc_mode() == OpenAccMode::O_RDONLY {
+            // The page cache belongs to the inode, which all containers share.
+            reply.opened(FileHandle(self.texts.open()), FopenFlags::FOPEN_DIRECT_IO);
+        } else {
+            reply.error(Errno::EACCES);
+        }
+    }
+
+    fn read(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        offset: u64,
+        size: u32,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let read = || self.text(request.pid(), ino.0, handle.0, offset);
+        match self.watched(reply, read) {
+            Some((reply, Ok(text))) => reply.data(piece(&text, offset, size)),
+            Some((reply, Err(error))) => reply.error(error),
+            None => {}
+        }
+    }
+
+    fn release(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        handle: FileHandle,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        _: bool,
+        reply: ReplyEmpty,
+    ) {
+        self.texts.close(handle.0);
+        reply.ok();
+    }
+
+    fn opendir(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        reply.opened(FileHandle(self.listings.open()), FopenFlags::empty());
+    }
+
+    fn readdir(&self, request: &Request, ino: INodeNo, handle: FileHandle, offset: u64, reply: ReplyDirectory) {
+        let list = || self.listing(request.pid(), ino.0, handle.0, offset);
+        let Some((mut reply, listing)) = self.watched(reply, list) else {
+            return;
+        };
+        let listing = match listing {
+            Ok(listing) => listing,
+            Err(error) => return reply.error(error),
+        };
+        let skip = usize::try_from(offset).unwrap_or(usize::MAX);
+        for (next, (ino, kind, name)) in (1_u64..).zip(listing).skip(skip) {
+            if reply.add(INodeNo(ino), next, kind, name) {
+                break;
+            }
+        }
+        reply.ok();
+    }
+
+    fn releasedir(&self, _: &Request, _: INodeNo, handle: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
+        self.listings.close(handle.0);
+        reply.ok();
+    }
+}
+
+fn file_type(kind: EntryKind) -> FileType {
+    match kind {
+        EntryKind::Directory => FileType::Directory,
+        EntryKind::Symlink => FileType::Symlink,
+        EntryKind::File | EntryKind::PrivateFile => FileType::RegularFile,
+    }
+}
+
+fn errno(failure: &Failure) -> Errno {
+    Errno::from(std::io::Error::from(failure.errno()))
+}

@@ -1,0 +1,97 @@
+//! One rendering serves one sequence of reads: an open file's text, taken anew whenever it is read from its beginning.
+//!
+//! That is what the kernel's `seq_file` does. A text is never changed once it is here, so threads that read one
+//! descriptor at the same time each get a piece of one whole text, of this moment or of the last.
+//!
+//! A handle that is not known here was opened at a process before this one, or has not been read yet: its first read
+//! renders, at whatever offset.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// More locks than there are threads: two of them seldom meet.
+const SHARDS: usize = 16;
+
+/// What open files have been read, by their handles.
+#[derive(Debug)]
+pub(crate) struct Handles<T> {
+    next: AtomicU64,
+    shards: [Mutex<HashMap<u64, T>>; SHARDS],
+}
+
+impl<T: Clone> Handles<T> {
+    /// `first` is the number of the first handle: one that no process before this one has given away.
+    pub(crate) fn starting_at(first: u64) -> Self {
+        Self {
+            next: AtomicU64::new(first),
+            shards: std::array::from_fn(|_| Mutex::default()),
+        }
+    }
+
+    /// A number for a file that is being opened. Nothing is kept for it before it is read.
+    pub(crate) fn open(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What was read last on that handle.
+    pub(crate) fn get(&self, handle: u64) -> Option<T> {
+        self.shard(handle).get(&handle).cloned()
+    }
+
+    /// What is read on that handle from now on.
+    pub(crate) fn put(&self, handle: u64, what: T) {
+        let old = self.shard(handle).insert(handle, what);
+        drop(old);
+    }
+
+    /// The file has been closed.
+    pub(crate) fn close(&self, handle: u64) {
+        let old = self.shard(handle).remove(&handle);
+        drop(old);
+    }
+
+    fn shard(&self, handle: u64) -> MutexGuard<'_, HashMap<u64, T>> {
+        let which = usize::try_from(handle).unwrap_or(0) % SHARDS;
+        #[expect(clippy::indexing_slicing, reason = "a remainder is less than what it was divided by")]
+        let shard = &self.shards[which];
+        // A panic elsewhere cannot leave the map half changed.
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The piece of a text that a read asks for; nothing beyond its end.
+pub(crate) fn piece(text: &[u8], offset: u64, size: u32) -> &[u8] {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    let rest = text.get(start..).unwrap_or_default();
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    rest.get(..size).unwrap_or(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_keeps_what_was_read_until_it_is_closed() {
+        let handles = Handles::starting_at(1 << 40);
+        let (one, two) = (handles.open(), handles.open());
+        assert_ne!(one, two);
+        assert_eq!(handles.get(one), None);
+        handles.put(one, "a");
+        handles.put(two, "b");
+        handles.put(one, "c");
+        assert_eq!((handles.get(one), handles.get(two)), (Some("c"), Some("b")));
+        handles.close(one);
+        assert_eq!((handles.get(one), handles.get(two)), (None, Some("b")));
+    }
+
+    #[test]
+    fn nothing_is_read_beyond_the_end() {
+        let text = b"0123456789";
+        assert_eq!(piece(text, 0, 4), b"0123");
+        assert_eq!(piece(text, 8, 4), b"89");
+        assert_eq!(piece(text, 10, 4), b"");
+        assert_eq!(piece(text, u64::MAX, u32::MAX), b"");
+    }
+}

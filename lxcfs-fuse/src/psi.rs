@@ -1,0 +1,237 @@
+//! Triggers of the kernel's pressure files, set for callers and watched for them.
+//!
+//! A caller writes a trigger to a virtual pressure file and polls that. Here the trigger is written to the kernel's
+//! file of the caller's cgroup, and one thread watches all of these.
+//!
+//! The kernel gives each event to one poll only, and the thread is that one: what it has been told waits here for the
+//! caller's poll.
+//!
+//! # References
+//!
+//! `Documentation/accounting/psi.rst`, "Monitoring for pressure thresholds"; `kernel/sched/psi.c`,
+//! `psi_trigger_create` and `psi_trigger_poll`.
+
+mod privilege;
+mod text;
+mod watcher;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fuser::PollEvents;
+use nix::errno::Errno;
+use rustix::process::{Resource, getrlimit};
+
+pub(crate) use privilege::Privilege;
+use text::Wanted;
+use watcher::{News, Watcher};
+
+/// Tells a caller that waits in poll(2) to ask again.
+pub(crate) type Wake = Box<dyn FnOnce() + Send>;
+
+/// What the kernel says of a pressure file whenever it is asked: one can read it and write it.
+const ALWAYS: PollEvents = PollEvents::POLLIN
+    .union(PollEvents::POLLRDNORM)
+    .union(PollEvents::POLLOUT)
+    .union(PollEvents::POLLWRNORM);
+/// And of one without trigger, or whose cgroup has been removed, so that nobody waits in vain.
+const NOTHING_TO_WAIT_FOR: PollEvents = ALWAYS.union(PollEvents::POLLERR).union(PollEvents::POLLPRI);
+
+/// The triggers of all open files. Dropping it removes them all and ends the thread.
+///
+/// Each trigger costs a descriptor. There are at most 1024, or as many as a quarter of the descriptors that the process
+/// may have; those of one cgroup are at most 64, so that no container takes what others need.
+#[derive(Debug)]
+pub(crate) struct Triggers {
+    table: Arc<Mutex<Table>>,
+    most: usize,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    of_handle: BTreeMap<u64, Trigger>,
+    /// Since the first trigger.
+    watcher: Option<Watcher>,
+    last_token: u64,
+}
+
+struct Trigger {
+    /// What the watcher calls it. A handle may come again, a token does not.
+    token: u64,
+    cgroup: PathBuf,
+    /// The kernel removes the trigger when this is closed.
+    _file: File,
+    fired: bool,
+    wake: Option<Wake>,
+}
+
+impl std::fmt::Debug for Trigger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trigger")
+            .field("token", &self.token)
+            .field("cgroup", &self.cgroup)
+            .field("fired", &self.fired)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Triggers {
+    const MOST: usize = 1024;
+    const MOST_OF_CGROUP: usize = 64;
+
+    /// None yet, and no thread.
+    pub(crate) fn new() -> Self {
+        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let share = usize::try_from(descriptors / 4).unwrap_or(usize::MAX);
+        Self {
+            table: Arc::default(),
+            most: share.min(Self::MOST),
+        }
+    }
+
+    /// Sets the trigger of `handle` on the kernel's pressure file at `path`, as `text` has it.
+    ///
+    /// # Errors
+    ///
+    /// As the kernel's file: `EINVAL` for a text that is no trigger, or for one that only the privileged may set;
+    /// `EBUSY` if the handle has one. `EOPNOTSUPP` if there is no such file, as for those who read it. `ENOSPC` if
+    /// there are too many.
+    pub(crate) fn set(&self, handle: u64, path: &Path, text: &[u8], caller: Privilege) -> Result<(), Errno> {
+        let wanted = Wanted::parse(text).ok_or(Errno::EINVAL)?;
+        if caller == Privilege::Unprivileged && !wanted.is_for_everybody() {
+            return Err(Errno::EINVAL);
+        }
+        let cgroup = path.parent().unwrap_or(path).to_path_buf();
+        // The kernel may take its time, and nobody waits for the lock meanwhile. So the table is asked twice.
+        lock(&self.table).has_room(handle, &cgroup, self.most)?;
+        let file = set_in_kernel(path, &wanted).map_err(|error| match errno(&error) {
+            Errno::ENOENT => Errno::EOPNOTSUPP,
+            other => other,
+        })?;
+        let mut table = lock(&self.table);
+        table.has_room(handle, &cgroup, self.most)?;
+        let token = table.watch(&file, &self.table).map_err(|error| errno(&error))?;
+        let trigger = Trigger {
+            token,
+            cgroup,
+            _file: file,
+            fired: false,
+            wake: None,
+        };
+        table.of_handle.insert(handle, trigger);
+        Ok(())
+    }
+
+    /// What poll(2) on the handle reports now. An event is reported once. `wake` is kept in place of an earlier one,
+    /// and called once when there is more to report; without a trigger there never is.
+    pub(crate) fn poll(&self, handle: u64, wake: Option<Wake>) -> PollEvents {
+        let mut table = lock(&self.table);
+        let Some(trigger) = table.of_handle.get_mut(&handle) else {
+            return NOTHING_TO_WAIT_FOR;
+        };
+        let events = if mem::take(&mut trigger.fired) {
+            ALWAYS.union(PollEvents::POLLPRI)
+        } else {
+            ALWAYS
+        };
+        let earlier = wake.and_then(|wake| trigger.wake.replace(wake));
+        drop(table);
+        drop(earlier);
+        events
+    }
+
+    /// Removes the trigger of the handle, if it has one.
+    pub(crate) fn release(&self, handle: u64) {
+        let removed = lock(&self.table).of_handle.remove(&handle);
+        // Closes the kernel's file, which may take a moment.
+        drop(removed);
+    }
+}
+
+impl Drop for Triggers {
+    fn drop(&mut self) {
+        // The thread has a reference to the table, so the table must not keep the thread.
+        let all = mem::take(&mut *lock(&self.table));
+        drop(all);
+    }
+}
+
+impl Table {
+    fn has_room(&self, handle: u64, cgroup: &Path, most: usize) -> Result<(), Errno> {
+        if self.of_handle.contains_key(&handle) {
+            return Err(Errno::EBUSY);
+        }
+        let of_cgroup = self.of_handle.values().filter(|trigger| trigger.cgroup == cgroup);
+        if self.of_handle.len() >= most || of_cgroup.count() >= Triggers::MOST_OF_CGROUP {
+            return Err(Errno::ENOSPC);
+        }
+        Ok(())
+    }
+
+    /// Has the file watched, for `whole`, which is this table and its lock.
+    fn watch(&mut self, file: &File, whole: &Arc<Mutex<Self>>) -> io::Result<u64> {
+        let watcher = match &mut self.watcher {
+            Some(watcher) => watcher,
+            none => {
+                let whole = Arc::clone(whole);
+                none.insert(Watcher::start(move |token, news| tell(&whole, token, news))?)
+            }
+        };
+        let token = self.last_token.wrapping_add(1);
+        watcher.add(file, token)?;
+        self.last_token = token;
+        Ok(token)
+    }
+}
+
+/// Takes what the watcher has seen, and wakes who waits for it.
+fn tell(table: &Mutex<Table>, token: u64, news: News) {
+    let mut table = lock(table);
+    let found = table.of_handle.iter_mut().find(|(_, trigger)| trigger.token == token);
+    // Released, a moment ago.
+    let Some((handle, trigger)) = found else { return };
+    let wake = trigger.wake.take();
+    let gone = match news {
+        News::Event => {
+            trigger.fired = true;
+            None
+        }
+        // From now on the handle has none, and says so.
+        News::Gone => {
+            let handle = *handle;
+            table.of_handle.remove(&handle)
+        }
+    };
+    drop(table);
+    drop(gone);
+    if let Some(wake) = wake {
+        wake();
+    }
+}
+
+fn set_in_kernel(path: &Path, wanted: &Wanted) -> io::Result<File> {
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    // One write: the kernel takes each for a trigger of its own.
+    let text = wanted.text();
+    let written = file.write(text.as_bytes())?;
+    if written < text.len() {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    Ok(file)
+}
+
+fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+/// Nothing that is done under the lock can leave the table half changed.
+fn lock(table: &Mutex<Table>) -> MutexGuard<'_, Table> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,328 @@
+//! From a caller and a place in the tree to what is shown there, and what is done when that fails.
+//!
+//! A capture that fails is tried once more, with the container looked for anew: a runtime may be moving it. If that fails
+//! too, the last good rendering is shown if it is younger than [`GOOD_FOR`]; else the reader gets an error. Never the
+//! host's numbers. A panic is an error of one request.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use lxcfs_core::cgroup::Hierarchies;
+use lxcfs_core::live::boot_time;
+use lxcfs_core::state::SAMPLE_EVERY;
+use lxcfs_core::{ContainerView, Entry as DirectoryEntry, EntryKind, Fact, Pid, Place, Text, VirtualFile};
+
+use crate::counters::{Counters, Counts, Gauges};
+use crate::entry::{Entry, Rendering};
+use crate::failure::Failure;
+use crate::housekeeper::{Bell, House};
+use crate::personality::Personality;
+use crate::registry::{Budget, Registry};
+use crate::settings::Settings;
+use crate::sources::Sources;
+
+/// How old a rendering may be that is shown because a new one cannot be had.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+
+/// How long a look at the tasks counts where the housekeeper looks every [`SAMPLE_EVERY`]: it may be late.
+const TASKS_FRESH_FOR: Duration = SAMPLE_EVERY.saturating_mul(3);
+
+/// What answers.
+#[derive(Debug)]
+pub(crate) struct Server {
+    registry: Registry,
+    sources: Sources,
+    current: RwLock<Current>,
+    counters: Counters,
+    bell: OnceLock<Arc<Bell>>,
+}
+
+#[derive(Debug, Clone)]
+struct Current {
+    settings: Arc<Settings>,
+    /// How often they have been changed: a rendering is shown again only under the settings it was made under.
+    version: u64,
+}
+
+impl Server {
+    pub(crate) fn new(hierarchies: Hierarchies, settings: Settings, budget: Budget) -> Self {
+        Self {
+            registry: Registry::new(hierarchies, budget),
+            sources: Sources::with_most(budget.files),
+            current: RwLock::new(Current {
+                settings: Arc::new(settings),
+                version: 0,
+            }),
+            counters: Counters::default(),
+            bell: OnceLock::new(),
+        }
+    }
+
+    /// From now on the housekeeper is told of new containers.
+    pub(crate) fn keep_house_with(&self, bell: Arc<Bell>) {
+        let _ = self.bell.set(bell);
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.current().settings
+    }
+
+    pub(crate) fn set(&self, settings: Settings) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.settings = Arc::new(settings);
+        current.version = current.version.wrapping_add(1);
+    }
+
+    fn current(&self) -> Current {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counters.counts()
+    }
+
+    pub(crate) fn gauges(&self) -> Gauges {
+        let (containers, threads) = self.registry.counts();
+        Gauges {
+            containers,
+            threads,
+            files: self.sources.kept(),
+        }
+    }
+
+    /// The text of a file, as the caller's container has it.
+    pub(crate) fn text(&self, caller: Pid, place: Place<'_>) -> Result<Bytes, Failure> {
+        self.counters.renderings.add();
+        self.guarded(caller, place, || {
+            let current = self.current();
+            let entry = self.find(caller)?;
+            let row = place.below.is_empty().then_some(place.file);
+            let personality = personality(caller, place.file);
+            let Some(row) = row.filter(|_| personality == Personality::default()) else {
+                return self.produce(caller, &entry, &current, place, personality);
+            };
+            if let Some(text) = entry.shown(row, current.version, current.settings.coalesce) {
+                self.counters.coalesced.add();
+                return Ok(text);
+            }
+            let produced = self.produce(caller, &entry, &current, place, personality);
+            match produced {
+                Ok(text) => {
+                    entry.show(row, Rendering::new(Instant::now(), current.version, text.clone()));
+                    Ok(text)
+                }
+                Err(failure) if failure.is_an_answer() => Err(failure),
+                Err(failure) => {
+                    let good = entry.shown(row, current.version, GOOD_FOR).ok_or(failure)?;
+                    self.counters.last_good.add();
+                    Ok(good)
+                }
+            }
+        })
+    }
+
+    /// What there is at a place, as the caller's container has it.
+    pub(crate) fn kind(&self, caller: Pid, place: Place<'_>) -> Result<EntryKind, Failure> {
+        self.guarded(caller, place, || {
+            let (current, entry) = (self.current(), self.find(caller)?);
+            self.twice(caller, &entry, &current, Personality::default(), |view| {
+                place.kind(view)
+            })
+        })
+    }
+
+    /// What is in a directory, as the caller's container has it.
+    pub(crate) fn list(&self, caller: Pid, place: Place<'_>) -> Result<Vec<DirectoryEntry>, Failure> {
+        self.guarded(caller, place, || {
+            let (current, entry) = (self.current(), self.find(caller)?);
+            self.twice(caller, &entry, &current, Personality::default(), |view| {
+                place.list(view)
+            })
+        })
+    }
+
+    /// Where a link leads.
+    pub(crate) fn read_link(&self, caller: Pid, place: Place<'_>) -> Result<PathBuf, Failure> {
+        self.guarded(caller, place, || {
+            let (current, entry) = (self.current(), self.find(caller)?);
+            self.twice(caller, &entry, &current, Personality::default(), |view| {
+                place.read_link(view)
+            })
+        })
+    }
+
+    fn produce(
+        &self,
+        caller: Pid,
+        entry: &Entry,
+        current: &Current,
+        place: Place<'_>,
+        personality: Personality,
+    ) -> Result<Bytes, Failure> {
+        if wants_tasks(place.file) {
+            entry.want_tasks(boot_time());
+            if let Some(bell) = self.bell.get().filter(|_| current.settings.view.loadavg) {
+                bell.sample();
+            }
+        }
+        self.twice(caller, entry, current, personality, |view| {
+            let mut room = Text::with_capacity(4096);
+            place.produce(view, &mut room)?;
+            Ok(Bytes::copy_from_slice(&room.take()))
+        })
+    }
+
+    /// Looks at a container, and once more if that fails.
+    fn twice<T>(
+        &self,
+        caller: Pid,
+        entry: &Entry,
+        current: &Current,
+        personality: Personality,
+        look: impl Fn(&ContainerView<'_>) -> Result<T, lxcfs_core::CaptureError>,
+    ) -> Result<T, Failure> {
+        let once = || {
+            let container = entry.container();
+            let settings = &current.settings;
+            let source = self.sources.capture(&container.cgroups, settings.coalesce, personality);
+            let view = ContainerView::new(&source, &container, boot_time())
+                .with_options(settings.view)
+                .with_remembered(&entry.remembered)
+                .with_tasks_fresh_for(tasks_fresh_for(settings));
+            look(&view).map_err(Failure::from)
+        };
+        match once() {
+            Err(failure) if !failure.is_an_answer() => {
+                self.counters.retries.add();
+                entry.is_at(self.registry.resolve(caller)?);
+                once()
+            }
+            answer => answer,
+        }
+    }
+
+    fn find(&self, caller: Pid) -> Result<Arc<Entry>, Failure> {
+        let found = self.registry.find(caller)?;
+        if found.is_new {
+            self.counters.containers_met.add();
+            if let Some(bell) = self.bell.get() {
+                bell.watch(&found.entry);
+            }
+        }
+        Ok(found.entry)
+    }
+
+    /// Counts and logs what goes wrong; a panic is an error of this request only.
+    fn guarded<T>(
+        &self,
+        caller: Pid,
+        place: Place<'_>,
+        work: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Failure::Panic(message(&*panic))));
+        if let Err(failure) = &result {
+            self.failed(caller, place, failure);
+        }
+        result
+    }
+
+    /// A request was answered by the watchdog.
+    pub(crate) fn late(&self) {
+        self.counters.failures.add();
+        self.counters.deadlines.add();
+        tracing::warn!(cause = Failure::Deadline.cause(), "{}", Failure::Deadline);
+    }
+
+    /// Counts and logs a failure.
+    fn failed(&self, caller: Pid, place: Place<'_>, failure: &Failure) {
+        if failure.is_an_answer() {
+            self.counters.refused.add();
+            tracing::debug!(caller, file = place.file.path, below = place.below, "{failure}");
+            return;
+        }
+        self.counters.failures.add();
+        if let Failure::Panic(_) = failure {
+            self.counters.panics.add();
+        }
+        tracing::warn!(
+            caller,
+            file = place.file.path,
+            below = place.below,
+            cause = failure.cause(),
+            "{failure}"
+        );
+    }
+
+    /// Gives back what nobody would be shown again.
+    pub(crate) fn tidy(&self) {
+        self.sources.drop_stale(GOOD_FOR);
+        for entry in self.registry.all() {
+            entry.drop_stale(GOOD_FOR);
+        }
+    }
+}
+
+impl House for Server {
+    fn containers(&self) -> Vec<Arc<Entry>> {
+        self.registry.all()
+    }
+
+    fn forget(&self, id: u64) {
+        self.counters.containers_gone.add();
+        self.registry.forget(id);
+    }
+
+    fn look_at_tasks(&self, entry: &Entry) {
+        let current = self.current();
+        let container = entry.container();
+        let source = self
+            .sources
+            .capture(&container.cgroups, current.settings.coalesce, Personality::default());
+        let view = ContainerView::new(&source, &container, boot_time())
+            .with_options(current.settings.view)
+            .with_remembered(&entry.remembered)
+            .with_tasks_fresh_for(Duration::ZERO);
+        let looked = catch_unwind(AssertUnwindSafe(|| view.load()));
+        if !matches!(looked, Ok(Ok(_))) {
+            // A read will say why; this was nobody's request.
+            tracing::debug!(container = entry.id, "cannot look at the tasks of a container");
+        }
+    }
+
+    fn samples(&self) -> bool {
+        self.settings().view.loadavg
+    }
+}
+
+/// Without a housekeeper that looks, a look counts for as long as its interval.
+fn tasks_fresh_for(settings: &Settings) -> Duration {
+    if settings.view.loadavg {
+        TASKS_FRESH_FOR
+    } else {
+        SAMPLE_EVERY
+    }
+}
+
+/// Whether a row is made from the tasks of the container.
+fn wants_tasks(row: &VirtualFile) -> bool {
+    row.lines.iter().any(|line| line.from.contains(&Fact::Tasks))
+}
+
+/// What the kernel's text depends on, if it does.
+fn personality(caller: Pid, row: &VirtualFile) -> Personality {
+    if Personality::MATTERS && row.path == "proc/cpuinfo" {
+        Personality::of(caller)
+    } else {
+        Personality::default()
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}

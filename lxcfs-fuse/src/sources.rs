@@ -1,0 +1,155 @@
+//! Where captures read: descriptors that stay open, and texts that are shared for a moment.
+//!
+//! Three kinds of files, three ways:
+//!
+//! * The container's own cgroup files are read for every capture, by a kept descriptor.
+//! * The host's own files tell all containers the same: read once for all within the coalescing time.
+//! * The cgroups above the container's (how much a parent has left) are read for every capture on the way up, once for each
+//!   level. They are shared for [`ANCESTORS`], so that a capture costs the same at any depth.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use lxcfs_core::cgroup::{Cgroups, Controller};
+use lxcfs_core::live::KeptOpen;
+use lxcfs_core::{Entry, Source, SourceError, SourceErrorKind};
+
+use crate::personality::Personality;
+
+/// How long what the cgroups above a container say is shared, at least.
+pub(crate) const ANCESTORS: Duration = Duration::from_millis(100);
+
+/// More texts than this are not shared; those whose time is over are dropped first.
+const MOST_SHARED: usize = 4096;
+
+/// What all captures have in common.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    kept: KeptOpen,
+    shared: Mutex<HashMap<(PathBuf, Personality), Shared>>,
+}
+
+#[derive(Debug, Clone)]
+struct Shared {
+    at: Instant,
+    text: Result<Bytes, SourceErrorKind>,
+}
+
+impl Sources {
+    /// At most `most` descriptors are kept open.
+    pub(crate) fn with_most(most: usize) -> Self {
+        Self {
+            kept: KeptOpen::with_most(most),
+            shared: Mutex::default(),
+        }
+    }
+
+    /// What one capture reads from.
+    pub(crate) fn capture<'a>(
+        &'a self,
+        cgroups: &'a Cgroups,
+        coalesce: Duration,
+        personality: Personality,
+    ) -> Capture<'a> {
+        Capture {
+            sources: self,
+            cgroups,
+            coalesce,
+            personality,
+        }
+    }
+
+    /// How many descriptors are kept open.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept.kept()
+    }
+
+    /// Drops what is no longer shared.
+    pub(crate) fn drop_stale(&self, older_than: Duration) {
+        let mut shared = self.lock();
+        shared.retain(|_, text| text.at.elapsed() < older_than);
+        shared.shrink_to(64);
+    }
+
+    fn shared(&self, path: PathBuf, personality: Personality, fresh_for: Duration) -> Result<Bytes, SourceError> {
+        let key = (path, personality);
+        let now = Instant::now();
+        let fresh = |text: &&Shared| now.saturating_duration_since(text.at) < fresh_for;
+        if let Some(shared) = self.lock().get(&key).filter(fresh).cloned() {
+            return shared.text.map_err(|kind| SourceError::new(key.0, kind));
+        }
+        let text = personality.while_reading(|| self.kept.read(&key.0));
+        let shared = Shared {
+            at: now,
+            text: text.clone().map_err(|error| error.kind),
+        };
+        let mut all = self.lock();
+        if all.len() >= MOST_SHARED {
+            all.retain(|_, text| now.saturating_duration_since(text.at) < fresh_for);
+            if all.len() >= MOST_SHARED {
+                all.clear();
+            }
+        }
+        all.insert(key, shared);
+        text
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(PathBuf, Personality), Shared>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What one capture reads from: the sources, as one container's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Capture<'a> {
+    sources: &'a Sources,
+    cgroups: &'a Cgroups,
+    coalesce: Duration,
+    personality: Personality,
+}
+
+impl Capture<'_> {
+    fn is_own(&self, dir: &Path) -> bool {
+        Controller::ALL
+            .iter()
+            .filter_map(|controller| self.cgroups.get(*controller))
+            .any(|cgroup| cgroup.dir() == dir)
+    }
+}
+
+impl Source for Capture<'_> {
+    /// A file of the host's.
+    fn read(&self, path: &Path) -> Result<Bytes, SourceError> {
+        let is_of_a_process = path.strip_prefix("/proc").is_ok_and(|below| {
+            below
+                .as_os_str()
+                .as_encoded_bytes()
+                .first()
+                .is_some_and(u8::is_ascii_digit)
+        });
+        if self.coalesce.is_zero() || is_of_a_process {
+            return self.personality.while_reading(|| self.sources.kept.read(path));
+        }
+        self.sources.shared(path.to_path_buf(), self.personality, self.coalesce)
+    }
+
+    /// A file of a cgroup.
+    fn read_in(&self, dir: &Path, name: &str) -> Result<Bytes, SourceError> {
+        if self.is_own(dir) || name == "cgroup.procs" {
+            return self.sources.kept.read_in(dir, name);
+        }
+        let fresh_for = self.coalesce.max(ANCESTORS);
+        self.sources.shared(dir.join(name), Personality::default(), fresh_for)
+    }
+
+    fn list(&self, dir: &Path) -> Result<Vec<Entry>, SourceError> {
+        self.sources.kept.list(dir)
+    }
+
+    fn read_link(&self, path: &Path) -> Result<PathBuf, SourceError> {
+        self.sources.kept.read_link(path)
+    }
+}

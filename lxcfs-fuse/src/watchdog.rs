@@ -1,0 +1,212 @@
+//! No request waits without a bound: who is not answered in time is answered by another thread.
+//!
+//! A system call that does not return cannot be called off: the kernel may hold a lock over a cgroup for seconds. So the
+//! reply of each request that is being worked at lies here, and whoever takes it answers: the worker when it is done, or
+//! this thread when the time is over. The worker's own answer then comes too late and goes nowhere.
+//!
+//! While there are requests, the thread looks around twice in a deadline; when there are none, it sleeps until one comes.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+/// Requests that are being worked at; `R` is what an answer is given to.
+#[derive(Debug)]
+pub(crate) struct Watchdog<R> {
+    watched: Arc<Watched<R>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Watched<R> {
+    slots: Vec<Mutex<Option<(Instant, R)>>>,
+    /// There has been a request since the thread looked last.
+    busy: AtomicBool,
+    /// The thread looks around.
+    awake: AtomicBool,
+    end: AtomicBool,
+    thread: OnceLock<Thread>,
+}
+
+/// What the thread does.
+pub(crate) trait Duties<R>: Send + 'static {
+    /// How long a request may take.
+    fn deadline(&self) -> Duration;
+    /// Answers a request that has taken longer.
+    fn give_up(&self, reply: R);
+    /// Something that is to be done now and then while there are requests, and once after the last one.
+    fn tidy(&self);
+}
+
+impl<R: Send + 'static> Watchdog<R> {
+    /// Watches as many requests as there are workers.
+    pub(crate) fn start(workers: usize, duties: impl Duties<R>) -> io::Result<Self> {
+        let watched = Arc::new(Watched {
+            slots: (0..workers.max(1)).map(|_| Mutex::new(None)).collect(),
+            busy: AtomicBool::new(false),
+            awake: AtomicBool::new(false),
+            end: AtomicBool::new(false),
+            thread: OnceLock::new(),
+        });
+        let theirs = Arc::clone(&watched);
+        let thread = thread::Builder::new()
+            .name("watchdog".to_owned())
+            .spawn(move || theirs.look_around(&duties))?;
+        // Until this is set nobody wakes the thread, and it has not yet gone to sleep for good.
+        let _ = watched.thread.set(thread.thread().clone());
+        Ok(Self {
+            watched,
+            thread: Some(thread),
+        })
+    }
+
+    /// A request is worked at. `None` gives the reply back: there are more workers than was said.
+    pub(crate) fn begin(&self, reply: R) -> Result<Ticket<'_, R>, R> {
+        let watched = &*self.watched;
+        watched.busy.store(true, Ordering::Release);
+        if !watched.awake.swap(true, Ordering::AcqRel)
+            && let Some(thread) = watched.thread.get()
+        {
+            thread.unpark();
+        }
+        for slot in &watched.slots {
+            let mut place = lock(slot);
+            if place.is_none() {
+                *place = Some((Instant::now(), reply));
+                return Ok(Ticket { slot });
+            }
+        }
+        Err(reply)
+    }
+}
+
+impl<R> Drop for Watchdog<R> {
+    fn drop(&mut self) {
+        self.watched.end.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // It has panicked if this fails, and said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A request that is being worked at.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Ticket<'w, R> {
+    slot: &'w Mutex<Option<(Instant, R)>>,
+}
+
+impl<R> Ticket<'_, R> {
+    /// What the answer is to be given to; `None` if it has been given.
+    pub(crate) fn finish(self) -> Option<R> {
+        lock(self.slot).take().map(|(_, reply)| reply)
+    }
+}
+
+impl<R> Watched<R> {
+    fn look_around(&self, duties: &impl Duties<R>) {
+        while !self.end.load(Ordering::Acquire) {
+            if !self.busy.swap(false, Ordering::AcqRel) && !self.is_working() {
+                duties.tidy();
+                self.awake.store(false, Ordering::Release);
+                // A request between the two lines above has seen that this thread was awake.
+                if !self.busy.load(Ordering::Acquire) && !self.end.load(Ordering::Acquire) {
+                    thread::park();
+                }
+                self.awake.store(true, Ordering::Release);
+                continue;
+            }
+            thread::park_timeout(duties.deadline().checked_div(2).unwrap_or_default());
+            for slot in &self.slots {
+                let late = lock(slot).take_if(|(since, _)| since.elapsed() >= duties.deadline());
+                if let Some((_, reply)) = late {
+                    duties.give_up(reply);
+                }
+            }
+            duties.tidy();
+        }
+    }
+
+    fn is_working(&self) -> bool {
+        self.slots.iter().any(|slot| lock(slot).is_some())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    struct Tell(Sender<u32>, Arc<Mutex<u32>>);
+
+    impl Duties<u32> for Tell {
+        fn deadline(&self) -> Duration {
+            Duration::from_millis(20)
+        }
+        fn give_up(&self, reply: u32) {
+            self.0.send(reply).unwrap();
+        }
+        fn tidy(&self) {
+            *lock(&self.1) += 1;
+        }
+    }
+
+    fn start(workers: usize) -> (Watchdog<u32>, Receiver<u32>, Arc<Mutex<u32>>) {
+        let (late, answered) = channel();
+        let tidied = Arc::new(Mutex::new(0));
+        let duties = Tell(late, Arc::clone(&tidied));
+        (Watchdog::start(workers, duties).unwrap(), answered, tidied)
+    }
+
+    #[test]
+    fn who_is_done_in_time_answers() {
+        let (watchdog, answered, _) = start(1);
+        for number in 0..1000 {
+            assert_eq!(watchdog.begin(number).unwrap().finish(), Some(number));
+        }
+        drop(watchdog);
+        assert!(answered.recv().is_err());
+    }
+
+    #[test]
+    fn who_is_late_has_been_answered() {
+        let (watchdog, answered, _) = start(2);
+        let ticket = watchdog.begin(7).unwrap();
+        assert_eq!(answered.recv().unwrap(), 7);
+        assert_eq!(ticket.finish(), None);
+        assert_eq!(watchdog.begin(8).unwrap().finish(), Some(8));
+    }
+
+    #[test]
+    fn more_workers_than_slots_are_not_watched() {
+        let (watchdog, _answered, _) = start(1);
+        let ticket = watchdog.begin(1).unwrap();
+        assert_eq!(watchdog.begin(2).unwrap_err(), 2);
+        assert_eq!(ticket.finish(), Some(1));
+    }
+
+    #[test]
+    fn without_requests_it_sleeps() {
+        let (watchdog, _answered, tidied) = start(1);
+        assert_eq!(watchdog.begin(1).unwrap().finish(), Some(1));
+        // It is asleep when nothing is tidied any more.
+        let mut last = 0;
+        let asleep = (0..100).any(|_| {
+            thread::sleep(Duration::from_millis(100));
+            let now = *lock(&tidied);
+            let same = now == last && now > 0;
+            last = now;
+            same
+        });
+        assert!(asleep);
+        assert_eq!(watchdog.begin(2).unwrap().finish(), Some(2));
+    }
+}

@@ -1,0 +1,87 @@
+//! The daemon under test, and what it is expected to show.
+#![allow(dead_code, reason = "each test program uses a part of this")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "this is test code")]
+
+use std::path::Path;
+
+use lxcfs_core::live::{Root, boot_time, container_of_live, hierarchies};
+use lxcfs_core::{CaptureError, Container, ContainerView, find};
+use lxcfs_testing::{Daemon, Machine, machine_has};
+
+/// The daemon with these arguments, mounted; none on a machine that cannot have one.
+pub(crate) fn mounted_with(arguments: &[&str]) -> Option<Daemon> {
+    machine_has(&[Machine::Root, Machine::Cgroups, Machine::Fuse])
+        .then(|| Daemon::start(Path::new(env!("CARGO_BIN_EXE_lxcfs")), arguments))
+}
+
+/// The daemon, mounted.
+pub(crate) fn mounted() -> Option<Daemon> {
+    mounted_with(&[])
+}
+
+/// What a process is to be shown, as rendered by this one.
+#[derive(Debug)]
+pub(crate) struct Expected(Container);
+
+impl Expected {
+    /// What that process is to be shown.
+    pub(crate) fn of(pid: u32) -> Self {
+        let host = Root::host();
+        Self(container_of_live(&host, &hierarchies(&host).unwrap(), pid).unwrap())
+    }
+
+    pub(crate) fn container(&self) -> &Container {
+        &self.0
+    }
+
+    /// Calls that with the view of this moment.
+    pub(crate) fn view<T>(&self, call: impl FnOnce(&ContainerView<'_>) -> T) -> T {
+        let host = Root::host();
+        call(&ContainerView::new(&host, &self.0, boot_time()))
+    }
+
+    /// A file.
+    pub(crate) fn text(&self, path: &str) -> Result<String, CaptureError> {
+        let text = self.view(|view| find(path).unwrap().render(view))?;
+        Ok(String::from_utf8(text.to_vec()).unwrap())
+    }
+}
+
+/// The value of a line of `/proc/meminfo`, in KiB.
+pub(crate) fn meminfo(text: &str, key: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    let line = line.unwrap_or_else(|| panic!("no {key} in {text}"));
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// A text with every number, and the blanks before it, as `#`: what is the same in two renderings of one file.
+pub(crate) fn shape(text: &str) -> String {
+    let mut shape = String::new();
+    for word in text.split_inclusive(|end: char| !end.is_ascii_digit() && end != '.') {
+        let (number, end) = word.split_at(word.len() - word.chars().last().map_or(0, char::len_utf8));
+        // The last one may have no end.
+        let (number, end) = if word.ends_with(|last: char| last.is_ascii_digit()) {
+            (word, "")
+        } else {
+            (number, end)
+        };
+        if !number.is_empty() {
+            shape.truncate(shape.trim_end_matches(' ').len());
+            shape.push('#');
+        }
+        shape.push_str(end);
+    }
+    shape
+}
+
+/// How many CPUs the host has.
+pub(crate) fn host_cpus() -> Vec<u32> {
+    let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap();
+    cpu_list(&online)
+}
+
+/// The numbers in `0-2,5`.
+pub(crate) fn cpu_list(text: &str) -> Vec<u32> {
+    let list = lxcfs_core::CpuList::parse(text.as_bytes()).unwrap();
+    list.iter().collect()
+}
