@@ -15,25 +15,29 @@ use std::fs::{self, File};
 use std::io::pipe;
 use std::process::Stdio;
 
+use lxcfs_testing::{Cgroup, Limits, Machine, machine_has, wait_until};
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::Signal;
 
-use started::{Container, Daemon, Place, can_mount, skipped, wait_until};
+use started::{Daemon, Place};
 
-fn start(test_name: &str, arguments: &[&str]) -> Option<Daemon> {
-    can_mount(test_name).then(|| Place::new().start(arguments))
+/// What the container of [`start_with_container`] has.
+const MEM_TOTAL: &str = "MemTotal:          65536 kB";
+
+fn can_mount() -> bool {
+    machine_has(&[Machine::Root, Machine::Fuse])
+}
+
+fn start(arguments: &[&str]) -> Option<Daemon> {
+    can_mount().then(|| Place::new().start(arguments))
 }
 
 /// A daemon and a container of 64 MiB and one CPU.
-fn start_with_container(test_name: &str, arguments: &[&str]) -> Option<(Daemon, Container)> {
-    if !can_mount(test_name) {
-        return None;
-    }
-    let container = Container::new();
-    if container.is_none() {
-        skipped(test_name, "needs cgroups whose memory and CPU time it can limit");
-    }
-    Some((Place::new().start(arguments), container?))
+fn start_with_container(arguments: &[&str]) -> Option<(Daemon, Cgroup)> {
+    machine_has(&[Machine::Root, Machine::Fuse, Machine::Cgroups]).then(|| {
+        let limits = Limits::default().memory(64 << 20).cpu_percent(100);
+        (Place::new().start(arguments), Cgroup::new(&limits))
+    })
 }
 
 fn hosts_mem_total() -> String {
@@ -42,12 +46,12 @@ fn hosts_mem_total() -> String {
 }
 
 impl Daemon {
-    fn mem_total(&self, container: &Container) -> String {
+    fn mem_total(&self, container: &Cgroup) -> String {
         let meminfo = self.read_in(container, "proc/meminfo");
         meminfo.lines().next().unwrap().to_owned()
     }
 
-    fn online(&self, container: &Container) -> String {
+    fn online(&self, container: &Cgroup) -> String {
         self.read_in(container, "sys/devices/system/cpu/online")
             .trim()
             .to_owned()
@@ -65,7 +69,7 @@ impl Daemon {
 
 #[test]
 fn it_is_mounted_under_the_name_that_tools_look_for_and_ready_is_said() {
-    let Some(daemon) = start("it_is_mounted", &[]) else {
+    let Some(daemon) = start(&[]) else {
         return;
     };
     let (kind, source, options) = daemon.place.mounted().unwrap();
@@ -88,7 +92,7 @@ fn it_is_mounted_under_the_name_that_tools_look_for_and_ready_is_said() {
 
 #[test]
 fn pressure_triggers_need_a_mount_that_can_be_written() {
-    let Some(daemon) = start("pressure_triggers", &["--enable-psi-poll"]) else {
+    let Some(daemon) = start(&["--enable-psi-poll"]) else {
         return;
     };
     let (_, _, options) = daemon.place.mounted().unwrap();
@@ -98,7 +102,7 @@ fn pressure_triggers_need_a_mount_that_can_be_written() {
 #[test]
 fn it_unmounts_and_ends_well_when_it_is_told_to() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let Some(mut daemon) = start("it_unmounts_and_ends_well", &[]) else {
+        let Some(mut daemon) = start(&[]) else {
             return;
         };
         daemon.send(signal);
@@ -109,7 +113,7 @@ fn it_unmounts_and_ends_well_when_it_is_told_to() {
 
 #[test]
 fn it_ends_well_when_somebody_else_unmounts() {
-    let Some(mut daemon) = start("it_ends_well_when_somebody_else_unmounts", &[]) else {
+    let Some(mut daemon) = start(&[]) else {
         return;
     };
     umount2(&daemon.place.mount_point(), MntFlags::empty()).unwrap();
@@ -119,7 +123,7 @@ fn it_ends_well_when_somebody_else_unmounts() {
 
 #[test]
 fn a_second_signal_while_a_file_is_still_open_ends_it_too() {
-    let Some(mut daemon) = start("a_second_signal", &[]) else {
+    let Some(mut daemon) = start(&[]) else {
         return;
     };
     let open = File::open(daemon.place.mount_point().join("proc/uptime")).unwrap();
@@ -134,10 +138,10 @@ fn a_second_signal_while_a_file_is_still_open_ends_it_too() {
 
 #[test]
 fn usr2_shows_the_host_until_it_comes_again_whatever_is_reloaded() {
-    let Some((mut daemon, container)) = start_with_container("usr2_shows_the_host", &[]) else {
+    let Some((mut daemon, container)) = start_with_container(&[]) else {
         return;
     };
-    assert_eq!(daemon.mem_total(&container), Container::MEM_TOTAL);
+    assert_eq!(daemon.mem_total(&container), MEM_TOTAL);
     daemon.send_and_wait(Signal::SIGUSR2);
     assert_eq!(daemon.mem_total(&container), hosts_mem_total());
     for reload in [Signal::SIGHUP, Signal::SIGUSR1] {
@@ -145,7 +149,7 @@ fn usr2_shows_the_host_until_it_comes_again_whatever_is_reloaded() {
         assert_eq!(daemon.mem_total(&container), hosts_mem_total());
     }
     daemon.send_and_wait(Signal::SIGUSR2);
-    assert_eq!(daemon.mem_total(&container), Container::MEM_TOTAL);
+    assert_eq!(daemon.mem_total(&container), MEM_TOTAL);
     let log = daemon.place.log();
     assert!(
         log.contains("passing through") && log.contains("no longer passing through"),
@@ -157,7 +161,7 @@ fn usr2_shows_the_host_until_it_comes_again_whatever_is_reloaded() {
 
 #[test]
 fn a_reload_reads_the_file_again_and_a_broken_file_changes_nothing() {
-    let Some((daemon, container)) = start_with_container("a_reload", &["--threads", "1"]) else {
+    let Some((daemon, container)) = start_with_container(&["--threads", "1"]) else {
         return;
     };
     let all = fs::read_to_string("/sys/devices/system/cpu/online").unwrap();
@@ -187,7 +191,7 @@ fn a_reload_reads_the_file_again_and_a_broken_file_changes_nothing() {
 
 #[test]
 fn a_reload_says_what_needs_a_restart() {
-    let Some(daemon) = start("a_reload_says_what_needs_a_restart", &["--log-level", "warn"]) else {
+    let Some(daemon) = start(&["--log-level", "warn"]) else {
         return;
     };
     daemon.place.configure("threads = 7\npsi-poll = true\n");
@@ -199,7 +203,7 @@ fn a_reload_says_what_needs_a_restart() {
 
 #[test]
 fn a_second_instance_fails_and_leaves_the_first_alone() {
-    let Some(mut first) = start("a_second_instance", &[]) else {
+    let Some(mut first) = start(&[]) else {
         return;
     };
     let other = Place::new();
@@ -221,7 +225,7 @@ fn a_second_instance_fails_and_leaves_the_first_alone() {
 
 #[test]
 fn a_log_that_nobody_reads_any_more_stops_nothing() {
-    if !can_mount("a_log_that_nobody_reads") {
+    if !can_mount() {
         return;
     }
     let place = Place::new();
@@ -238,7 +242,7 @@ fn a_log_that_nobody_reads_any_more_stops_nothing() {
 
 #[test]
 fn it_may_open_as_many_files_as_its_hard_limit_allows() {
-    let Some(daemon) = start("it_may_open_as_many_files", &[]) else {
+    let Some(daemon) = start(&[]) else {
         return;
     };
     let limits = fs::read_to_string(format!("/proc/{}/limits", daemon.pid())).unwrap();

@@ -1,55 +1,17 @@
-//! A daemon with a mount of its own, and containers that look at it.
+//! A daemon with a mount, a configuration, a pid file and a service manager of its own.
 
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use lxcfs_testing::{Caller, Cgroup, PATIENCE};
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
-
-/// Beyond all patience.
-const LONG: Duration = Duration::from_secs(30);
-
-/// Whether file systems can be mounted here. Says that the test is skipped if not.
-pub fn can_mount(test_name: &str) -> bool {
-    let why = if !nix::unistd::geteuid().is_root() {
-        "needs root"
-    } else if File::options().read(true).write(true).open("/dev/fuse").is_err() {
-        "needs /dev/fuse"
-    } else {
-        return true;
-    };
-    skipped(test_name, why);
-    false
-}
-
-/// A test cannot run on this machine.
-pub fn skipped(test_name: &str, why: &str) {
-    assert!(
-        std::env::var_os("LXCFS_TESTS_MUST_RUN").is_none(),
-        "{test_name}: {why}, and LXCFS_TESTS_MUST_RUN is set"
-    );
-    // Not `eprintln!`: the test harness would keep that to itself.
-    std::io::stderr()
-        .write_all(format!("SKIPPED {test_name}: {why}\n").as_bytes())
-        .unwrap();
-}
-
-/// Waits until something is so.
-pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < LONG, "waited too long until {what}");
-        sleep(Duration::from_millis(5));
-    }
-}
 
 /// A directory with all that a daemon needs.
 pub struct Place {
@@ -64,7 +26,7 @@ impl Place {
             fs::create_dir(dir.path().join(name)).unwrap();
         }
         let notified = UnixDatagram::bind(dir.path().join("notify")).unwrap();
-        notified.set_read_timeout(Some(LONG)).unwrap();
+        notified.set_read_timeout(Some(PATIENCE)).unwrap();
         let place = Self { dir, notified };
         place.configure("");
         place
@@ -135,12 +97,12 @@ impl Place {
             }
             let ended = daemon.child.try_wait().unwrap();
             assert!(
-                ended.is_none() && start.elapsed() < LONG,
+                ended.is_none() && start.elapsed() < PATIENCE,
                 "{ended:?}: {}",
                 daemon.place.log()
             );
         }
-        daemon.place.notified.set_read_timeout(Some(LONG)).unwrap();
+        daemon.place.notified.set_read_timeout(Some(PATIENCE)).unwrap();
         daemon
     }
 
@@ -208,18 +170,15 @@ impl Daemon {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(start.elapsed() < LONG, "does not end: {}", self.place.log());
+            assert!(start.elapsed() < PATIENCE, "does not end: {}", self.place.log());
             sleep(Duration::from_millis(5));
         }
     }
 
-    /// What a process of that container reads.
-    pub fn read_in(&self, container: &Container, file: &str) -> String {
+    /// What a process in that cgroup reads.
+    pub fn read_in(&self, cgroup: &Cgroup, file: &str) -> String {
         let path = self.place.mount_point().join(file);
-        let text = format!("{}exec cat '{}'", container.enter(), path.display());
-        let output = Command::new("sh").args(["-c", &text]).output().unwrap();
-        assert!(output.status.success(), "{file}: {output:?}: {}", self.place.log());
-        String::from_utf8(output.stdout).unwrap()
+        Caller::host().within(cgroup).read(path.to_str().unwrap())
     }
 }
 
@@ -229,62 +188,5 @@ impl Drop for Daemon {
         let _ = self.child.wait();
         // Where it is not mounted any more, there is nothing to do.
         let _ = umount2(&self.place.mount_point(), MntFlags::MNT_DETACH);
-    }
-}
-
-/// A container as far as memory and CPUs go: a cgroup of 64 MiB and one CPU.
-pub struct Container {
-    dirs: Vec<PathBuf>,
-}
-
-impl Container {
-    pub const MEM_TOTAL: &str = "MemTotal:          65536 kB";
-
-    /// `None` where no cgroup with these limits can be made.
-    pub fn new() -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("lxcfs-test-{}-{number}", std::process::id());
-        let top = Path::new("/sys/fs/cgroup");
-        let v1 = [
-            (top.join("memory"), "memory.limit_in_bytes", "67108864"),
-            (top.join("cpu"), "cpu.cfs_quota_us", "100000"),
-        ];
-        let v2 = [
-            (top.to_path_buf(), "memory.max", "67108864"),
-            (top.to_path_buf(), "cpu.max", "100000 100000"),
-        ];
-        let is_v2 = top.join("cgroup.controllers").exists();
-        let mut container = Self { dirs: Vec::new() };
-        for (hierarchy, file, limit) in if is_v2 { v2 } else { v1 } {
-            let dir = hierarchy.join(&name);
-            if !dir.exists() {
-                fs::create_dir(&dir).ok()?;
-                container.dirs.push(dir.clone());
-            }
-            // `create(false)`: where the controller is missing, there is no such file.
-            let mut limited = File::options().write(true).open(dir.join(file)).ok()?;
-            limited.write_all(limit.as_bytes()).ok()?;
-        }
-        Some(container)
-    }
-
-    fn enter(&self) -> String {
-        let enter = |dir: &PathBuf| format!("echo 0 > '{}/cgroup.procs' && ", dir.display());
-        self.dirs.iter().map(enter).collect()
-    }
-}
-
-impl Drop for Container {
-    fn drop(&mut self) {
-        for dir in &self.dirs {
-            // Its last process may still be ending.
-            for _ in 0..200 {
-                if fs::remove_dir(dir).is_ok() {
-                    break;
-                }
-                sleep(Duration::from_millis(10));
-            }
-        }
     }
 }
