@@ -17,7 +17,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use lxcfs_core::cgroup::Hierarchies;
@@ -89,9 +88,9 @@ impl Registry {
         }
     }
 
-    /// Finds the container of a thread. Who was seen less than `believed_for` ago is not looked at again.
-    pub(crate) fn find(&self, thread: Pid, believed_for: Duration) -> Result<Found, ResolveError> {
-        if let Some(entry) = self.callers.find(thread, boot_time(), believed_for)
+    /// Finds the container of a thread.
+    pub(crate) fn find(&self, thread: Pid) -> Result<Found, ResolveError> {
+        if let Some(entry) = self.callers.find(thread, boot_time())
             && !entry.is_gone()
         {
             if entry.is_doubtful() {

@@ -102,7 +102,7 @@ impl Server {
         self.counters.renderings.add();
         self.guarded(caller, place, || {
             let current = self.current();
-            let entry = self.find(caller, &current)?;
+            let entry = self.find(caller)?;
             let row = place.below.is_empty().then_some(place.file);
             let personality = personality(caller, place.file);
             let Some(row) = row.filter(|_| personality == Personality::default()) else {
@@ -131,8 +131,7 @@ impl Server {
     /// What there is at a place, as the caller's container has it.
     pub(crate) fn kind(&self, caller: Pid, place: Place<'_>) -> Result<EntryKind, Failure> {
         self.guarded(caller, place, || {
-            let current = self.current();
-            let entry = self.find(caller, &current)?;
+            let (current, entry) = (self.current(), self.find(caller)?);
             self.twice(caller, &entry, &current, Personality::default(), |view| {
                 place.kind(view)
             })
@@ -142,8 +141,7 @@ impl Server {
     /// What is in a directory, as the caller's container has it.
     pub(crate) fn list(&self, caller: Pid, place: Place<'_>) -> Result<Vec<DirectoryEntry>, Failure> {
         self.guarded(caller, place, || {
-            let current = self.current();
-            let entry = self.find(caller, &current)?;
+            let (current, entry) = (self.current(), self.find(caller)?);
             self.twice(caller, &entry, &current, Personality::default(), |view| {
                 place.list(view)
             })
@@ -153,8 +151,7 @@ impl Server {
     /// Where a link leads.
     pub(crate) fn read_link(&self, caller: Pid, place: Place<'_>) -> Result<PathBuf, Failure> {
         self.guarded(caller, place, || {
-            let current = self.current();
-            let entry = self.find(caller, &current)?;
+            let (current, entry) = (self.current(), self.find(caller)?);
             self.twice(caller, &entry, &current, Personality::default(), |view| {
                 place.read_link(view)
             })
@@ -211,8 +208,8 @@ impl Server {
         }
     }
 
-    fn find(&self, caller: Pid, current: &Current) -> Result<Arc<Entry>, Failure> {
-        let found = self.registry.find(caller, current.settings.coalesce)?;
+    fn find(&self, caller: Pid) -> Result<Arc<Entry>, Failure> {
+        let found = self.registry.find(caller)?;
         if found.is_new {
             self.counters.containers_met.add();
             if let Some(bell) = self.bell.get() {
