@@ -84,6 +84,13 @@ impl<T: Clone> Callers<T> {
         found
     }
 
+    /// What was found for that thread, which may be another one by now.
+    pub(crate) fn known(&self, thread: Pid) -> Option<T> {
+        let threads = self.lock();
+        let known = threads.young.get(&thread).or_else(|| threads.old.get(&thread));
+        known.map(|known| known.found.clone())
+    }
+
     /// Remembers what was found for a thread, if it has asked before. `file` is its `/proc/TID/cgroup`.
     pub(crate) fn remember(&self, thread: Pid, file: File, cgroup: Bytes, found: T) {
         let forgotten = {

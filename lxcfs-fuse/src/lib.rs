@@ -35,7 +35,6 @@ mod serve;
 mod session;
 mod settings;
 mod sources;
-#[allow(dead_code, reason = "for the code that serves requests")]
 mod throttle;
 mod tree;
 mod waiting;

@@ -129,6 +129,11 @@ impl Registry {
         Ok(Found { entry, is_new })
     }
 
+    /// What is known of a thread that has asked before, without looking.
+    pub(crate) fn known(&self, thread: Pid) -> Option<Arc<Entry>> {
+        self.callers.known(thread)
+    }
+
     /// Looks for the container of a thread anew, whatever is known.
     pub(crate) fn resolve(&self, thread: Pid) -> Result<Container, ResolveError> {
         self.resolver.container_of(thread)

@@ -25,6 +25,7 @@ use crate::personality::Personality;
 use crate::registry::{Budget, Registry};
 use crate::settings::Settings;
 use crate::sources::Sources;
+use crate::throttle::{Cause, Throttle};
 
 /// How old a rendering may be that is shown because a new one cannot be had.
 const GOOD_FOR: Duration = Duration::from_secs(1);
@@ -39,6 +40,7 @@ pub(crate) struct Server {
     sources: Sources,
     current: RwLock<Current>,
     counters: Counters,
+    throttle: Throttle,
     bell: OnceLock<Arc<Bell>>,
 }
 
@@ -59,6 +61,7 @@ impl Server {
                 version: 0,
             }),
             counters: Counters::default(),
+            throttle: Throttle::default(),
             bell: OnceLock::new(),
         }
     }
@@ -245,27 +248,43 @@ impl Server {
     pub(crate) fn late(&self) {
         self.counters.failures.add();
         self.counters.deadlines.add();
-        tracing::warn!(cause = Failure::Deadline.cause(), "{}", Failure::Deadline);
+        let failure = Failure::Deadline;
+        if let Some(suppressed) = self.complains(&failure, 0) {
+            tracing::warn!(cause = failure.cause(), suppressed, "{failure}");
+        }
     }
 
     /// Counts and logs a failure.
     fn failed(&self, caller: Pid, place: Place<'_>, failure: &Failure) {
+        let file = format!("{}/{}", place.file.path, place.below);
+        let file = file.trim_end_matches('/');
         if failure.is_an_answer() {
             self.counters.refused.add();
-            tracing::debug!(caller, file = place.file.path, below = place.below, "{failure}");
+            tracing::debug!(caller, file, "{failure}");
             return;
         }
         self.counters.failures.add();
         if let Failure::Panic(_) = failure {
             self.counters.panics.add();
         }
-        tracing::warn!(
-            caller,
-            file = place.file.path,
-            below = place.below,
-            cause = failure.cause(),
-            "{failure}"
-        );
+        // Whose it is may be what could not be found out.
+        let container = self.registry.known(caller).map_or(0, |entry| entry.id);
+        if let Some(suppressed) = self.complains(failure, container) {
+            tracing::warn!(
+                caller,
+                container,
+                file,
+                cause = failure.cause(),
+                suppressed,
+                "{failure}"
+            );
+        }
+    }
+
+    /// Whether a failure is to be logged, and how many of its kind have not been.
+    fn complains(&self, failure: &Failure, container: u64) -> Option<u64> {
+        let what = failure.cause();
+        self.throttle.allow(Cause { what, container }, boot_time())
     }
 
     /// Gives back what nobody would be shown again.

@@ -149,7 +149,9 @@ fn a_limit_that_is_changed_is_seen_at_once() {
     let file = file.iter().find(|file| file.exists()).unwrap();
     std::fs::write(file, (96 << 20).to_string()).unwrap();
     // A rendering may be shown again for a few milliseconds.
-    lxcfs_testing::wait_until("the new limit is shown", || shown_once(&daemon, container.caller()) == 96);
+    lxcfs_testing::wait_until("the new limit is shown", || {
+        shown_once(&daemon, container.caller()) == 96
+    });
 }
 
 fn shown_once(daemon: &Daemon, caller: Caller<'_>) -> u64 {

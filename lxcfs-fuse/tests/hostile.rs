@@ -27,8 +27,12 @@ use rig::{Expected, meminfo, mounted, shape};
 fn act() {
     act_if_told(&[
         ("byte by byte", |paths| paths.iter().for_each(|path| byte_by_byte(path))),
-        ("beyond the end", |paths| paths.iter().for_each(|path| beyond_the_end(path))),
-        ("threads", |paths| paths.iter().for_each(|path| threads_on_one_descriptor(path))),
+        ("beyond the end", |paths| {
+            paths.iter().for_each(|path| beyond_the_end(path))
+        }),
+        ("threads", |paths| {
+            paths.iter().for_each(|path| threads_on_one_descriptor(path))
+        }),
         ("many open", |paths| many_open(paths)),
         ("for ever", |paths| for_ever(paths)),
         ("totals", |paths| totals(paths)),
@@ -90,8 +94,14 @@ fn byte_by_byte(path: &str) {
     let rest = pread(&file, 1, WHOLE);
     assert_eq!(text.get(1..).unwrap_or_default(), rest, "{path}");
     let text = String::from_utf8(text).unwrap();
-    assert!(text.is_empty() || text.ends_with('\n') || path.ends_with("modalias"), "{path}: {text}");
-    assert_eq!(steady(path, &text), steady(path, &std::fs::read_to_string(path).unwrap()));
+    assert!(
+        text.is_empty() || text.ends_with('\n') || path.ends_with("modalias"),
+        "{path}: {text}"
+    );
+    assert_eq!(
+        steady(path, &text),
+        steady(path, &std::fs::read_to_string(path).unwrap())
+    );
 }
 
 /// What is the same in two renderings of one file. A device may be used for the first time in between.
@@ -108,14 +118,23 @@ fn there_is_nothing_beyond_the_end() {
 }
 
 fn beyond_the_end(path: &str) {
-    let far = [1 << 20, 1 << 32, (1 << 62) + 1, u64::try_from(i64::MAX).unwrap() - (1 << 20)];
+    let far = [
+        1 << 20,
+        1 << 32,
+        (1 << 62) + 1,
+        u64::try_from(i64::MAX).unwrap() - (1 << 20),
+    ];
     for offset in far {
         // On a descriptor that nothing was read from before, and on one that was.
         let file = File::open(path).unwrap();
         assert_eq!(pread(&file, offset, 4096), b"", "{path} at {offset}");
         let whole = pread(&file, 0, WHOLE);
         assert_eq!(pread(&file, offset, 4096), b"", "{path} at {offset}");
-        assert_eq!(pread(&file, u64::try_from(whole.len()).unwrap(), 4096), b"", "{path} at its end");
+        assert_eq!(
+            pread(&file, u64::try_from(whole.len()).unwrap(), 4096),
+            b"",
+            "{path} at its end"
+        );
     }
     // The first read of a descriptor may be anywhere: it is a piece of a whole text.
     let whole = pread(&File::open(path).unwrap(), 0, WHOLE);
@@ -213,7 +232,10 @@ fn many_open(paths: &[&str]) {
         .collect();
     for (path, file, text) in open {
         let rest = pread(&file, 1, WHOLE);
-        assert!(rest == text.get(1..).unwrap_or_default(), "{path}: its text has changed");
+        assert!(
+            rest == text.get(1..).unwrap_or_default(),
+            "{path}: its text has changed"
+        );
     }
 }
 
@@ -281,8 +303,16 @@ fn a_reader_that_is_moved_while_it_reads_sees_where_it_was_or_is_and_never_the_h
     drop(reader);
     drop(cgroup);
     // First there is the host's, where it began.
-    for total in said.lines().filter_map(|line| line.strip_suffix(" kB")?.parse::<u64>().ok()).skip(1) {
-        assert!((size(0) << 10..size(40) << 10).contains(&total), "{total} kB in {said}\n{}", daemon.log());
+    for total in said
+        .lines()
+        .filter_map(|line| line.strip_suffix(" kB")?.parse::<u64>().ok())
+        .skip(1)
+    {
+        assert!(
+            (size(0) << 10..size(40) << 10).contains(&total),
+            "{total} kB in {said}\n{}",
+            daemon.log()
+        );
     }
 }
 
@@ -337,7 +367,10 @@ fn a_thousand_containers_see_their_own_and_are_forgotten() {
     let before = (daemon.descriptors(), daemon.memory_kib());
 
     let sizes: Vec<u64> = (0..count).map(|number| 32 + number).collect();
-    let cgroups: Vec<_> = sizes.iter().map(|size| Cgroup::new(&Limits::default().memory(size << 20))).collect();
+    let cgroups: Vec<_> = sizes
+        .iter()
+        .map(|size| Cgroup::new(&Limits::default().memory(size << 20)))
+        .collect();
     let containers: Vec<_> = cgroups.iter().map(Container::start).collect();
     let mut most = before;
     for _ in 0..2 {
@@ -363,7 +396,9 @@ fn a_crowd_that_reads_at_once_is_served() {
     with_container(|daemon, container| {
         let paths = readable(daemon, container);
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-        let crowd: Vec<_> = (0..40).map(|_| container.caller().start(&[&["cat"], paths.as_slice()].concat())).collect();
+        let crowd: Vec<_> = (0..40)
+            .map(|_| container.caller().start(&[&["cat"], paths.as_slice()].concat()))
+            .collect();
         for one in crowd {
             assert!(one.finish_within(PATIENCE).status.success());
         }
@@ -380,7 +415,10 @@ fn a_crowd_that_reads_at_once_is_served() {
                 });
             }
             for _ in 0..20 {
-                assert_eq!(meminfo(&container.caller().read(&daemon.file("proc/meminfo")), "MemTotal"), 256 << 10);
+                assert_eq!(
+                    meminfo(&container.caller().read(&daemon.file("proc/meminfo")), "MemTotal"),
+                    256 << 10
+                );
             }
             done.store(true, Ordering::Relaxed);
         });

@@ -26,7 +26,10 @@ fn act() {
     act_if_told(&[("errno", |paths| {
         for path in paths {
             let result = File::open(path).and_then(|mut file| file.read_to_end(&mut Vec::new()));
-            println!("{path} {}", result.map_or_else(|error| error.raw_os_error().unwrap(), |_| 0));
+            println!(
+                "{path} {}",
+                result.map_or_else(|error| error.raw_os_error().unwrap(), |_| 0)
+            );
         }
     })]);
 }
@@ -59,7 +62,11 @@ fn every_row_of_the_table_is_shown_as_it_is_rendered() {
             match expected.text(row.path) {
                 Ok(text) => {
                     let shown = container.caller().read(&path);
-                    assert_eq!(without_change(row.path, &shown), without_change(row.path, &text), "{path}");
+                    assert_eq!(
+                        without_change(row.path, &shown),
+                        without_change(row.path, &text),
+                        "{path}"
+                    );
                 }
                 Err(CaptureError::NotAvailable { .. }) => {
                     assert_eq!(errno(container, &path), nix::libc::EOPNOTSUPP, "{path}");
@@ -77,7 +84,13 @@ fn every_row_of_the_table_is_shown_as_it_is_rendered() {
 fn without_change(path: &str, text: &str) -> String {
     match path {
         "proc/swaps" | "proc/slabinfo" => text.to_owned(),
-        "proc/cpuinfo" => lines(text, |line| if line.starts_with("cpu MHz") { shape(line) } else { line.to_owned() }),
+        "proc/cpuinfo" => lines(text, |line| {
+            if line.starts_with("cpu MHz") {
+                shape(line)
+            } else {
+                line.to_owned()
+            }
+        }),
         "proc/meminfo" => lines(text, |line| {
             if line.starts_with("MemTotal") || line.starts_with("SwapTotal") {
                 line.to_owned()
@@ -167,7 +180,9 @@ fn cpus_shown(daemon: &Daemon, container: &Container<'_>) -> [(&'static str, Vec
         ),
         (
             "stat",
-            numbers(&read("proc/stat"), |line| line.strip_prefix("cpu")?.split(' ').next()?.parse().ok()),
+            numbers(&read("proc/stat"), |line| {
+                line.strip_prefix("cpu")?.split(' ').next()?.parse().ok()
+            }),
         ),
         ("directories", directories),
         ("online", cpu_list(&read("sys/devices/system/cpu/online"))),
@@ -180,7 +195,12 @@ fn cpus_shown(daemon: &Daemon, container: &Container<'_>) -> [(&'static str, Vec
 fn the_cpu_line_is_the_sum_of_the_cpus() {
     with_container(&limits().cpu_percent(200), |daemon, container| {
         let text = container.caller().read(&daemon.file("proc/stat"));
-        let columns = |line: &str| -> Vec<u64> { line.split_whitespace().skip(1).map(|word| word.parse().unwrap()).collect() };
+        let columns = |line: &str| -> Vec<u64> {
+            line.split_whitespace()
+                .skip(1)
+                .map(|word| word.parse().unwrap())
+                .collect()
+        };
         let mut cpus = text.lines().take_while(|line| line.starts_with("cpu"));
         let all = columns(cpus.next().unwrap());
         let mut sum = vec![0; all.len()];
@@ -202,7 +222,10 @@ fn the_container_is_up_since_its_init_started() {
         let after = boot_time().saturating_sub(started);
         let uptime: f64 = text.split(' ').next().unwrap().parse().unwrap();
         // It is told in hundredths.
-        assert!(before.as_secs_f64() - 0.01 <= uptime && uptime <= after.as_secs_f64(), "{before:?} {text} {after:?}");
+        assert!(
+            before.as_secs_f64() - 0.01 <= uptime && uptime <= after.as_secs_f64(),
+            "{before:?} {text} {after:?}"
+        );
     });
 }
 
@@ -288,7 +311,10 @@ fn listed(daemon: &Daemon, container: &Container<'_>, directory: &str) -> BTreeS
     let names: BTreeSet<_> = text.lines().map(str::to_owned).collect();
     assert_eq!(names.len(), text.lines().count(), "twice in {directory}: {text}");
     assert!(names.contains(".") && names.contains(".."), "{directory}: {text}");
-    names.into_iter().filter(|name| !matches!(name.as_str(), "." | "..")).collect()
+    names
+        .into_iter()
+        .filter(|name| !matches!(name.as_str(), "." | ".."))
+        .collect()
 }
 
 #[test]
@@ -302,7 +328,9 @@ fn directories_above_list_the_rows() {
         assert_eq!(list("sys/devices/system"), names(&["cpu"]));
         // A file that the host's kernel does not have may be left out.
         let rows = |directory: &str| -> BTreeSet<String> {
-            let below = TABLE.iter().filter_map(|row| row.path.strip_prefix(directory)?.strip_prefix('/'));
+            let below = TABLE
+                .iter()
+                .filter_map(|row| row.path.strip_prefix(directory)?.strip_prefix('/'));
             below.map(|path| path.split('/').next().unwrap().to_owned()).collect()
         };
         for directory in ["proc", "proc/pressure"] {
@@ -318,14 +346,25 @@ fn directories_above_list_the_rows() {
 #[test]
 fn everything_is_roots_and_may_be_read_by_all_and_written_by_none() {
     with_container(&limits(), |daemon, container| {
-        let stat = |path: &str| container.caller().text(&["stat", "-c", "%a %u:%g %F", &daemon.file(path)]);
+        let stat = |path: &str| {
+            container
+                .caller()
+                .text(&["stat", "-c", "%a %u:%g %F", &daemon.file(path)])
+        };
         for row in TABLE.iter().filter(|row| !row.is_directory()) {
             if errno(container, &daemon.file(row.path)) != nix::libc::ENOENT {
                 let kind = stat(row.path).replace("regular empty file", "regular file");
                 assert_eq!(kind, "444 0:0 regular file\n", "{}", row.path);
             }
         }
-        for directory in ["", "proc", "proc/pressure", "sys", CPUS, "sys/devices/system/cpu/vulnerabilities"] {
+        for directory in [
+            "",
+            "proc",
+            "proc/pressure",
+            "sys",
+            CPUS,
+            "sys/devices/system/cpu/vulnerabilities",
+        ] {
             assert_eq!(stat(directory), "555 0:0 directory\n", "{directory}");
         }
     });
@@ -374,12 +413,25 @@ fn nothing_can_be_written() {
         ] {
             let finished = container.caller().run(&["env", "LC_ALL=C", "sh", "-c", &script]);
             assert!(!finished.status.success(), "{script}");
-            let refused = ["Read-only file system", "Permission denied", "not permitted", "not found", "not supported"];
-            assert!(refused.iter().any(|why| finished.stderr.contains(why)), "{script}: {}", finished.stderr);
+            let refused = [
+                "Read-only file system",
+                "Permission denied",
+                "not permitted",
+                "not found",
+                "not supported",
+            ];
+            assert!(
+                refused.iter().any(|why| finished.stderr.contains(why)),
+                "{script}: {}",
+                finished.stderr
+            );
         }
         let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let mount = daemon.mount();
-        let line = mountinfo.lines().find(|line| line.contains(mount.to_str().unwrap())).unwrap();
+        let line = mountinfo
+            .lines()
+            .find(|line| line.contains(mount.to_str().unwrap()))
+            .unwrap();
         let options = line.split(' ').nth(5).unwrap();
         for option in ["ro", "nosuid", "nodev"] {
             assert!(options.split(',').any(|one| one == option), "{line}");
