@@ -37,6 +37,8 @@ pub(crate) struct Budget {
     pub(crate) containers: usize,
     /// Of files of the host and of cgroups.
     pub(crate) files: usize,
+    /// Of pressure files, with triggers that callers have set.
+    pub(crate) triggers: usize,
 }
 
 impl Budget {
@@ -50,6 +52,7 @@ impl Budget {
             callers: part(5, 4096),
             containers: part(4, 16_384),
             files: part(3, 8192),
+            triggers: part(8, 1024),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lxcfs_core::cgroup::Hierarchies;
+use lxcfs_core::files::pressure_file;
 use lxcfs_core::live::boot_time;
 use lxcfs_core::state::SAMPLE_EVERY;
 use lxcfs_core::{ContainerView, Entry as DirectoryEntry, EntryKind, Fact, Pid, Place, Text, VirtualFile};
@@ -144,6 +145,16 @@ impl Server {
             let (current, entry) = (self.current(), self.find(caller)?);
             self.twice(caller, &entry, &current, Personality::default(), |view| {
                 place.list(view)
+            })
+        })
+    }
+
+    /// The kernel's file on which a trigger for a pressure file is set, as the caller's container has it.
+    pub(crate) fn pressure_file(&self, caller: Pid, place: Place<'_>) -> Result<PathBuf, Failure> {
+        self.guarded(caller, place, || {
+            let (current, entry) = (self.current(), self.find(caller)?);
+            self.twice(caller, &entry, &current, Personality::default(), |view| {
+                pressure_file(view, place.file)
             })
         })
     }

@@ -19,6 +19,7 @@ use crate::error::MountError;
 use crate::fs::Lxcfs;
 use crate::housekeeper::Housekeeper;
 use crate::mount_data::{MountData, is_dead};
+use crate::psi::Triggers;
 use crate::registry::Budget;
 use crate::serve::Server;
 use crate::settings::{MountOptions, Settings};
@@ -74,12 +75,14 @@ pub fn mount(
             "hierarchy"
         );
     }
-    let server = Arc::new(Server::new(hierarchies, settings, Budget::of(descriptors)));
+    let budget = Budget::of(descriptors);
+    let server = Arc::new(Server::new(hierarchies, settings, budget));
     let housekeeper = Housekeeper::start(&server).map_err(cannot_start("the housekeeper"))?;
     server.keep_house_with(Arc::clone(housekeeper.bell()));
     let threads = options.threads.get();
     let watchdog = Watchdog::start(threads, Answers(Arc::clone(&server))).map_err(cannot_start("the watchdog"))?;
-    let fs = Lxcfs::new(Arc::clone(&server), watchdog, Tree::new(has), first_handle());
+    let triggers = options.psi_poll.then(|| Triggers::with_most(budget.triggers));
+    let fs = Lxcfs::new(Arc::clone(&server), watchdog, Tree::new(has), triggers, first_handle());
 
     let device = File::options()
         .read(true)
