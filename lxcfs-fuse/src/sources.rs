@@ -7,7 +7,7 @@
 //! * The cgroups above the container's (how much a parent has left) are read for every capture on the way up, once for each
 //!   level. They are shared for [`ANCESTORS`], so that a capture costs the same at any depth.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -69,6 +69,17 @@ impl Sources {
     /// How many descriptors are kept open.
     pub(crate) fn kept(&self) -> usize {
         self.kept.kept()
+    }
+
+    /// The container with these cgroups has ended. Another one in the same cgroups opens their files again.
+    pub(crate) fn forget(&self, cgroups: &Cgroups) {
+        let dirs: HashSet<&Path> = Controller::ALL
+            .iter()
+            .filter_map(|controller| Some(cgroups.get(*controller)?.dir()))
+            .collect();
+        for dir in dirs {
+            self.kept.close(dir);
+        }
     }
 
     /// Drops what is no longer shared.
