@@ -5,7 +5,7 @@
 //! reads is where the thread is now, and which pid namespace a thread is in never changes. So who reads again and again is
 //! found again by one system call.
 //!
-//! Within the coalescing time even that is not asked again. The kernel gives thread ids out in turn, so one is given to
+//! Within [`BELIEVED`] even that is not asked again. The kernel gives thread ids out in turn, so one is given to
 //! another thread only after all others have been: tens of thousands of threads would have to begin in a few
 //! milliseconds. Within a pid namespace one can be chosen (`clone3`, `set_tid`), but not the number that it has outside.
 //!
@@ -26,6 +26,9 @@ use lxcfs_core::Pid;
 /// remembered, and cost their callers a few more system calls.
 const MOST_BYTES: usize = 4096;
 
+/// How long a thread is believed to be the same one, and where it was.
+const BELIEVED: Duration = Duration::from_millis(5);
+
 /// A thread that has asked before.
 #[derive(Debug)]
 struct Known<T> {
@@ -37,9 +40,9 @@ struct Known<T> {
 }
 
 impl<T: Clone> Known<T> {
-    fn find(&self, now: Duration, believed_for: Duration) -> Option<T> {
+    fn find(&self, now: Duration) -> Option<T> {
         let seen = Duration::from_nanos(self.seen.load(Ordering::Relaxed));
-        if now.saturating_sub(seen) < believed_for {
+        if now.saturating_sub(seen) < BELIEVED {
             return Some(self.found.clone());
         }
         let mut room = [0; MOST_BYTES];
@@ -78,9 +81,8 @@ impl<T: Clone> Callers<T> {
         }
     }
 
-    /// What was found for that thread, if it is still the same one and where it was. Who was seen less than `believed_for`
-    /// ago is.
-    pub(crate) fn find(&self, thread: Pid, now: Duration, believed_for: Duration) -> Option<T> {
+    /// What was found for that thread, if it is still the same one and where it was. `now` is the time since boot.
+    pub(crate) fn find(&self, thread: Pid, now: Duration) -> Option<T> {
         let known = {
             let mut threads = self.lock();
             if let Some(known) = threads.young.get(&thread) {
@@ -91,7 +93,7 @@ impl<T: Clone> Callers<T> {
                 known
             }
         };
-        let found = known.find(now, believed_for);
+        let found = known.find(now);
         if found.is_none() {
             self.lock().young.remove(&thread);
         }
@@ -199,9 +201,10 @@ mod tests {
         callers.remember(thread, file, cgroup, found);
     }
 
-    /// Looks each time.
+    /// Looks each time: at a time that is always later than the last by more than a thread is believed.
     fn find(callers: &Callers<u32>, thread: Pid) -> Option<u32> {
-        callers.find(thread, Duration::from_secs(1), Duration::ZERO)
+        static NOW: AtomicU64 = AtomicU64::new(1);
+        callers.find(thread, Duration::from_secs(NOW.fetch_add(1, Ordering::Relaxed)))
     }
 
     #[test]
@@ -211,12 +214,12 @@ mod tests {
         for _ in 0..2 {
             ask(&callers, child.id(), 1);
         }
-        let (noon, moment) = (Duration::from_secs(43_200), Duration::from_millis(5));
-        assert_eq!(callers.find(child.id(), noon, moment), Some(1));
+        let noon = Duration::from_secs(43_200);
+        assert_eq!(callers.find(child.id(), noon), Some(1));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(callers.find(child.id(), noon, moment), Some(1));
-        assert_eq!(callers.find(child.id(), noon + moment, moment), None);
+        assert_eq!(callers.find(child.id(), noon), Some(1));
+        assert_eq!(callers.find(child.id(), noon + BELIEVED), None);
     }
 
     #[test]

@@ -7,13 +7,15 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use fuser::{
-    Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner, OpenAccMode,
-    OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, Request,
+    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner,
+    OpenAccMode, OpenFlags, PollEvents, PollFlags, PollNotifier, ReplyAttr, ReplyData, ReplyDirectory, ReplyEmpty,
+    ReplyEntry, ReplyOpen, ReplyPoll, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 use lxcfs_core::{Entry as DirectoryEntry, EntryKind, Pid};
 
 use crate::failure::Failure;
 use crate::handles::{Handles, piece};
+use crate::psi::{self, Privilege, Triggers, Wake};
 use crate::serve::Server;
 use crate::tree::{Children, Node, Tree};
 use crate::waiting::{Answer, Waiting};
@@ -29,6 +31,8 @@ pub(crate) struct Lxcfs {
     server: Arc<Server>,
     texts: Handles<Bytes>,
     listings: Handles<Arc<[DirectoryEntry]>>,
+    /// Of pressure files. Without, these are as read-only as all others.
+    triggers: Option<Triggers>,
     watchdog: Watchdog<Waiting>,
     /// The time of all files: when this was mounted.
     since: SystemTime,
@@ -36,12 +40,19 @@ pub(crate) struct Lxcfs {
 
 impl Lxcfs {
     /// `first_handle`: a number that no process before this one has given to an open file.
-    pub(crate) fn new(server: Arc<Server>, watchdog: Watchdog<Waiting>, tree: Tree, first_handle: u64) -> Self {
+    pub(crate) fn new(
+        server: Arc<Server>,
+        watchdog: Watchdog<Waiting>,
+        tree: Tree,
+        triggers: Option<Triggers>,
+        first_handle: u64,
+    ) -> Self {
         Self {
             tree,
             server,
             texts: Handles::starting_at(first_handle),
             listings: Handles::starting_at(first_handle),
+            triggers,
             watchdog,
             since: SystemTime::now(),
         }
@@ -55,6 +66,8 @@ impl Lxcfs {
             EntryKind::Symlink => 0o777,
             // As the host has it: what objects its kernel has is root's business.
             EntryKind::File if node.row.is_some_and(|row| row.path == "proc/slabinfo") => 0o400,
+            // As the kernel has it: everybody may set a trigger.
+            EntryKind::File if self.triggers(node.ino).is_some() => 0o666,
             EntryKind::File | EntryKind::PrivateFile => 0o444,
         };
         FileAttr {
@@ -129,6 +142,25 @@ impl Lxcfs {
         Ok(text)
     }
 
+    /// The triggers, if that is a file that takes some.
+    fn triggers(&self, ino: u64) -> Option<&Triggers> {
+        let triggers = self.triggers.as_ref()?;
+        let row = self.tree.node(ino)?.row?;
+        row.path.starts_with("proc/pressure/").then_some(triggers)
+    }
+
+    fn set_trigger(&self, caller: Pid, ino: u64, handle: u64, text: &[u8]) -> Result<(), Errno> {
+        let triggers = self.triggers(ino).ok_or(Errno::EINVAL)?;
+        let asked = self.tree.asked(ino).ok_or(Errno::EINVAL)?;
+        let path = self
+            .server
+            .pressure_file(caller, asked.place())
+            .map_err(|failure| errno(&failure))?;
+        triggers
+            .set(handle, &path, text, Privilege::of_caller(caller))
+            .map_err(|error| Errno::from(std::io::Error::from(error)))
+    }
+
     /// What is in a directory, with `.` and `..`.
     fn listing(&self, caller: Pid, ino: u64, handle: u64, offset: u64) -> Result<Vec<Listed>, Errno> {
         let listed = |node: Node, name: &str| (node.ino, file_type(node.kind), name.to_owned());
@@ -166,8 +198,8 @@ impl Lxcfs {
 /// A number, a kind and a name.
 type Listed = (u64, FileType, String);
 
-/// `flush` stays as it is: it says that there is no such thing, and the kernel does not ask again. So do `poll` and
-/// everything that would change something.
+/// `flush` stays as it is: it says that there is no such thing, and the kernel does not ask again. So does everything
+/// that would change something.
 impl Filesystem for Lxcfs {
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let Some((reply, found)) = self.watched(reply, || self.entry(request.pid(), parent.0, name)) else {
@@ -201,8 +233,8 @@ impl Filesystem for Lxcfs {
         }
     }
 
-    fn open(&self, _: &Request, _: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        if flags.acc_mode() == OpenAccMode::O_RDONLY {
+    fn open(&self, _: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
+        if flags.acc_mode() == OpenAccMode::O_RDONLY || self.triggers(ino.0).is_some() {
             // The page cache belongs to the inode, which all containers share.
             reply.opened(FileHandle(self.texts.open()), FopenFlags::FOPEN_DIRECT_IO);
         } else {
@@ -229,10 +261,84 @@ impl Filesystem for Lxcfs {
         }
     }
 
+    /// Sets a trigger. As for the kernel's own files, the offset does not matter.
+    fn write(
+        &self,
+        request: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        _: u64,
+        text: &[u8],
+        _: WriteFlags,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let set = || self.set_trigger(request.pid(), ino.0, handle.0, text);
+        match self.watched(reply, set) {
+            Some((reply, Ok(()))) => reply.written(u32::try_from(text.len()).unwrap_or(u32::MAX)),
+            Some((reply, Err(error))) => reply.error(error),
+            None => {}
+        }
+    }
+
+    /// A file that takes triggers has nothing to cut off, and a shell that writes to it begins with that.
+    fn setattr(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        mode: Option<u32>,
+        uid: Option<u32>,
+        gid: Option<u32>,
+        size: Option<u64>,
+        atime: Option<TimeOrNow>,
+        mtime: Option<TimeOrNow>,
+        _: Option<SystemTime>,
+        _: Option<FileHandle>,
+        _: Option<SystemTime>,
+        _: Option<SystemTime>,
+        _: Option<SystemTime>,
+        _: Option<BsdFileFlags>,
+        reply: ReplyAttr,
+    ) {
+        let cuts = size.is_some() && (mode, uid, gid) == (None, None, None) && atime.is_none() && mtime.is_none();
+        match self.tree.node(ino.0) {
+            Some(node) if cuts && self.triggers(ino.0).is_some() => reply.attr(&FOR_EVER, &self.attributes(node)),
+            _ => reply.error(Errno::EPERM),
+        }
+    }
+
+    /// Where nothing can be waited for, there is no such thing: the kernel takes all files for ready and does not ask again.
+    fn poll(
+        &self,
+        _: &Request,
+        ino: INodeNo,
+        handle: FileHandle,
+        notifier: PollNotifier,
+        _: PollEvents,
+        flags: PollFlags,
+        reply: ReplyPoll,
+    ) {
+        if self.triggers.is_none() {
+            return reply.error(Errno::ENOSYS);
+        }
+        let Some(triggers) = self.triggers(ino.0) else {
+            return reply.poll(psi::ALWAYS);
+        };
+        let waits = flags.contains(PollFlags::FUSE_POLL_SCHEDULE_NOTIFY);
+        let wake = waits.then(|| -> Wake {
+            Box::new(move || {
+                // Fails when the file system is unmounted, which wakes everybody.
+                let _ = notifier.notify();
+            })
+        });
+        reply.poll(triggers.poll(handle.0, wake));
+    }
+
     fn release(
         &self,
         _: &Request,
-        _: INodeNo,
+        ino: INodeNo,
         handle: FileHandle,
         _: OpenFlags,
         _: Option<LockOwner>,
@@ -241,6 +347,10 @@ impl Filesystem for Lxcfs {
     ) {
         self.texts.close(handle.0);
         reply.ok();
+        // This may take longer, and nobody waits for it.
+        if let Some(triggers) = self.triggers(ino.0) {
+            triggers.release(handle.0);
+        }
     }
 
     fn opendir(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {

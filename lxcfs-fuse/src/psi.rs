@@ -27,7 +27,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fuser::PollEvents;
 use nix::errno::Errno;
-use rustix::process::{Resource, getrlimit};
 
 pub(crate) use privilege::Privilege;
 use text::Wanted;
@@ -36,8 +35,8 @@ use watcher::{News, Watcher};
 /// Tells a caller that waits in poll(2) to ask again.
 pub(crate) type Wake = Box<dyn FnOnce() + Send>;
 
-/// What the kernel says of a pressure file whenever it is asked: one can read it and write it.
-const ALWAYS: PollEvents = PollEvents::POLLIN
+/// What the kernel says of a pressure file, and of most others, whenever it is asked: one can read it and write it.
+pub(crate) const ALWAYS: PollEvents = PollEvents::POLLIN
     .union(PollEvents::POLLRDNORM)
     .union(PollEvents::POLLOUT)
     .union(PollEvents::POLLWRNORM);
@@ -46,8 +45,8 @@ const NOTHING_TO_WAIT_FOR: PollEvents = ALWAYS.union(PollEvents::POLLERR).union(
 
 /// The triggers of all open files. Dropping it removes them all and ends the thread.
 ///
-/// Each trigger costs a descriptor. There are at most 1024, or as many as a quarter of the descriptors that the process
-/// may have; those of one cgroup are at most 64, so that no container takes what others need.
+/// Each trigger costs a descriptor, so there is a most of all, and of those of one cgroup: no container takes what others
+/// need.
 #[derive(Debug)]
 pub(crate) struct Triggers {
     table: Arc<Mutex<Table>>,
@@ -83,16 +82,13 @@ impl std::fmt::Debug for Trigger {
 }
 
 impl Triggers {
-    const MOST: usize = 1024;
-    const MOST_OF_CGROUP: usize = 64;
+    const MOST_OF_CGROUP: usize = 32;
 
-    /// None yet, and no thread.
-    pub(crate) fn new() -> Self {
-        let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        let share = usize::try_from(descriptors / 4).unwrap_or(usize::MAX);
+    /// None yet, and no thread; there will be at most `most`.
+    pub(crate) fn with_most(most: usize) -> Self {
         Self {
             table: Arc::default(),
-            most: share.min(Self::MOST),
+            most,
         }
     }
 

@@ -17,7 +17,6 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use lxcfs_core::cgroup::Hierarchies;
@@ -38,6 +37,8 @@ pub(crate) struct Budget {
     pub(crate) containers: usize,
     /// Of files of the host and of cgroups.
     pub(crate) files: usize,
+    /// Of pressure files, with triggers that callers have set.
+    pub(crate) triggers: usize,
 }
 
 impl Budget {
@@ -51,6 +52,7 @@ impl Budget {
             callers: part(5, 4096),
             containers: part(4, 16_384),
             files: part(3, 8192),
+            triggers: part(8, 1024),
         }
     }
 }
@@ -89,9 +91,9 @@ impl Registry {
         }
     }
 
-    /// Finds the container of a thread. Who was seen less than `believed_for` ago is not looked at again.
-    pub(crate) fn find(&self, thread: Pid, believed_for: Duration) -> Result<Found, ResolveError> {
-        if let Some(entry) = self.callers.find(thread, boot_time(), believed_for)
+    /// Finds the container of a thread.
+    pub(crate) fn find(&self, thread: Pid) -> Result<Found, ResolveError> {
+        if let Some(entry) = self.callers.find(thread, boot_time())
             && !entry.is_gone()
         {
             if entry.is_doubtful() {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lxcfs_core::cgroup::Hierarchies;
+use lxcfs_core::files::pressure_file;
 use lxcfs_core::live::boot_time;
 use lxcfs_core::state::SAMPLE_EVERY;
 use lxcfs_core::{ContainerView, Entry as DirectoryEntry, EntryKind, Fact, Pid, Place, Text, VirtualFile};
@@ -102,7 +103,7 @@ impl Server {
         self.counters.renderings.add();
         self.guarded(caller, place, || {
             let current = self.current();
-            let entry = self.find(caller, &current)?;
+            let entry = self.find(caller)?;
             let row = place.below.is_empty().then_some(place.file);
             let personality = personality(caller, place.file);
             let Some(row) = row.filter(|_| personality == Personality::default()) else {
@@ -131,8 +132,7 @@ impl Server {
     /// What there is at a place, as the caller's container has it.
     pub(crate) fn kind(&self, caller: Pid, place: Place<'_>) -> Result<EntryKind, Failure> {
         self.guarded(caller, place, || {
-            let current = self.current();
-            let entry = self.find(caller, &current)?;
+            let (current, entry) = (self.current(), self.find(caller)?);
             self.twice(caller, &entry, &current, Personality::default(), |view| {
                 place.kind(view)
             })
@@ -142,10 +142,19 @@ impl Server {
     /// What is in a directory, as the caller's container has it.
     pub(crate) fn list(&self, caller: Pid, place: Place<'_>) -> Result<Vec<DirectoryEntry>, Failure> {
         self.guarded(caller, place, || {
-            let current = self.current();
-            let entry = self.find(caller, &current)?;
+            let (current, entry) = (self.current(), self.find(caller)?);
             self.twice(caller, &entry, &current, Personality::default(), |view| {
                 place.list(view)
+            })
+        })
+    }
+
+    /// The kernel's file on which a trigger for a pressure file is set, as the caller's container has it.
+    pub(crate) fn pressure_file(&self, caller: Pid, place: Place<'_>) -> Result<PathBuf, Failure> {
+        self.guarded(caller, place, || {
+            let (current, entry) = (self.current(), self.find(caller)?);
+            self.twice(caller, &entry, &current, Personality::default(), |view| {
+                pressure_file(view, place.file)
             })
         })
     }
@@ -153,8 +162,7 @@ impl Server {
     /// Where a link leads.
     pub(crate) fn read_link(&self, caller: Pid, place: Place<'_>) -> Result<PathBuf, Failure> {
         self.guarded(caller, place, || {
-            let current = self.current();
-            let entry = self.find(caller, &current)?;
+            let (current, entry) = (self.current(), self.find(caller)?);
             self.twice(caller, &entry, &current, Personality::default(), |view| {
                 place.read_link(view)
             })
@@ -211,8 +219,8 @@ impl Server {
         }
     }
 
-    fn find(&self, caller: Pid, current: &Current) -> Result<Arc<Entry>, Failure> {
-        let found = self.registry.find(caller, current.settings.coalesce)?;
+    fn find(&self, caller: Pid) -> Result<Arc<Entry>, Failure> {
+        let found = self.registry.find(caller)?;
         if found.is_new {
             self.counters.containers_met.add();
             if let Some(bell) = self.bell.get() {

@@ -3,11 +3,13 @@
 //! Three kinds of files, three ways:
 //!
 //! * The container's own cgroup files are read for every capture, by a kept descriptor.
-//! * The host's own files tell all containers the same: read once for all within the coalescing time.
+//! * The host's own files tell all containers the same: read once for all within the coalescing time, and within
+//!   [`STEADY`] for what hardly ever changes in them.
 //! * The cgroups above the container's (how much a parent has left) are read for every capture on the way up, once for each
 //!   level. They are shared for [`ANCESTORS`], so that a capture costs the same at any depth.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,6 +24,9 @@ use crate::personality::Personality;
 /// How long what the cgroups above a container say is shared, at least.
 pub(crate) const ANCESTORS: Duration = Duration::from_millis(100);
 
+/// How long what hardly ever changes in a file of the host's is shared: the model of a CPU, the boot time.
+const STEADY: Duration = Duration::from_secs(1);
+
 /// More texts than this are not shared; those whose time is over are dropped first.
 const MOST_SHARED: usize = 4096;
 
@@ -29,8 +34,11 @@ const MOST_SHARED: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Sources {
     kept: KeptOpen,
-    shared: Mutex<HashMap<(PathBuf, Personality), Shared>>,
+    shared: Mutex<SharedTexts>,
 }
+
+/// By the bytes of their paths, as [`KeptOpen`] has its descriptors.
+type SharedTexts = HashMap<(OsString, Personality), Shared>;
 
 #[derive(Debug, Clone)]
 struct Shared {
@@ -85,14 +93,14 @@ impl Sources {
         shared.shrink_to(64);
     }
 
-    fn shared(&self, path: PathBuf, personality: Personality, fresh_for: Duration) -> Result<Bytes, SourceError> {
+    fn shared(&self, path: OsString, personality: Personality, fresh_for: Duration) -> Result<Bytes, SourceError> {
         let key = (path, personality);
         let now = Instant::now();
         let fresh = |text: &&Shared| now.saturating_duration_since(text.at) < fresh_for;
         if let Some(shared) = self.lock().get(&key).filter(fresh).cloned() {
             return shared.text.map_err(|kind| SourceError::new(key.0, kind));
         }
-        let text = personality.while_reading(|| self.kept.read(&key.0));
+        let text = personality.while_reading(|| self.kept.read(Path::new(&key.0)));
         let shared = Shared {
             at: now,
             text: text.clone().map_err(|error| error.kind),
@@ -108,7 +116,7 @@ impl Sources {
         text
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(PathBuf, Personality), Shared>> {
+    fn lock(&self) -> MutexGuard<'_, SharedTexts> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -127,24 +135,28 @@ impl Capture<'_> {
         Controller::ALL
             .iter()
             .filter_map(|controller| self.cgroups.get(*controller))
-            .any(|cgroup| cgroup.dir() == dir)
+            // By their bytes: to compare two paths, both are taken apart first.
+            .any(|cgroup| cgroup.dir().as_os_str() == dir.as_os_str())
     }
 }
 
 impl Source for Capture<'_> {
     /// A file of the host's.
     fn read(&self, path: &Path) -> Result<Bytes, SourceError> {
-        let is_of_a_process = path.strip_prefix("/proc").is_ok_and(|below| {
-            below
-                .as_os_str()
-                .as_encoded_bytes()
-                .first()
-                .is_some_and(u8::is_ascii_digit)
-        });
+        let path_of_proc = path.as_os_str().as_encoded_bytes().strip_prefix(b"/proc/");
+        let is_of_a_process = path_of_proc.is_some_and(|below| below.first().is_some_and(u8::is_ascii_digit));
         if self.coalesce.is_zero() || is_of_a_process {
             return self.personality.while_reading(|| self.sources.kept.read(path));
         }
-        self.sources.shared(path.to_path_buf(), self.personality, self.coalesce)
+        let path = path.as_os_str().to_owned();
+        self.sources.shared(path, self.personality, self.coalesce)
+    }
+
+    /// A file of the host's that hardly ever changes.
+    fn read_steady(&self, path: &Path) -> Result<Bytes, SourceError> {
+        let path = path.as_os_str().to_owned();
+        let fresh_for = self.coalesce.max(STEADY);
+        self.sources.shared(path, self.personality, fresh_for)
     }
 
     /// A file of a cgroup.
@@ -153,7 +165,8 @@ impl Source for Capture<'_> {
             return self.sources.kept.read_in(dir, name);
         }
         let fresh_for = self.coalesce.max(ANCESTORS);
-        self.sources.shared(dir.join(name), Personality::default(), fresh_for)
+        let path = dir.join(name).into_os_string();
+        self.sources.shared(path, Personality::default(), fresh_for)
     }
 
     fn list(&self, dir: &Path) -> Result<Vec<Entry>, SourceError> {
@@ -162,5 +175,78 @@ impl Source for Capture<'_> {
 
     fn read_link(&self, path: &Path) -> Result<PathBuf, SourceError> {
         self.sources.kept.read_link(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A directory that stands for a hierarchy, with a container in a pod.
+    fn hierarchy() -> (tempfile::TempDir, Cgroups) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("pod/ct")).unwrap();
+        let cgroups = Cgroups::unified(dir.path(), "/pod/ct");
+        (dir, cgroups)
+    }
+
+    fn capture<'a>(sources: &'a Sources, cgroups: &'a Cgroups, coalesce: Duration) -> Capture<'a> {
+        sources.capture(cgroups, coalesce, Personality::default())
+    }
+
+    /// What is read after the file has said 1 and then 2.
+    fn read_after_change(path: &Path, read: impl Fn() -> Bytes) -> Bytes {
+        fs::write(path, "1").unwrap();
+        assert_eq!(read(), "1");
+        fs::write(path, "2").unwrap();
+        read()
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn the_own_cgroup_is_always_read_and_those_above_it_are_shared_for_a_moment() {
+        let (dir, cgroups) = hierarchy();
+        let sources = Sources::with_most(16);
+        for coalesce in [Duration::ZERO, HOUR] {
+            let capture = capture(&sources, &cgroups, coalesce);
+            let (own, above) = (dir.path().join("pod/ct"), dir.path().join("pod"));
+            let read = |dir: &Path| capture.read_in(dir, "memory.current").unwrap();
+            assert_eq!(read_after_change(&own.join("memory.current"), || read(&own)), "2");
+            assert_eq!(read_after_change(&above.join("memory.current"), || read(&above)), "1");
+            std::thread::sleep(ANCESTORS);
+            sources.drop_stale(ANCESTORS);
+            assert_eq!(read(&above), "2");
+            sources.drop_stale(Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_hosts_is_shared_within_the_coalescing_time_and_what_hardly_changes_longer() {
+        let (dir, cgroups) = hierarchy();
+        let sources = Sources::with_most(16);
+        let path = dir.path().join("meminfo");
+        for (coalesce, now) in [(Duration::ZERO, "2"), (HOUR, "1")] {
+            let capture = capture(&sources, &cgroups, coalesce);
+            assert_eq!(read_after_change(&path, || capture.read(&path).unwrap()), now);
+            sources.drop_stale(Duration::ZERO);
+            assert_eq!(read_after_change(&path, || capture.read_steady(&path).unwrap()), "1");
+            sources.drop_stale(Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn that_a_file_is_missing_is_shared_too() {
+        let (dir, cgroups) = hierarchy();
+        let sources = Sources::with_most(16);
+        let capture = capture(&sources, &cgroups, HOUR);
+        let path = dir.path().join("swaps");
+        assert_eq!(capture.read(&path).unwrap_err().kind, SourceErrorKind::NotFound);
+        fs::write(&path, "1").unwrap();
+        assert_eq!(
+            capture.read(&path).unwrap_err().to_string(),
+            format!("{}: no such file", path.display())
+        );
     }
 }

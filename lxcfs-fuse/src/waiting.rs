@@ -1,6 +1,6 @@
 //! The replies that lie with the watchdog while the request is worked at.
 
-use fuser::{Errno, ReplyData, ReplyDirectory, ReplyEntry};
+use fuser::{Errno, ReplyData, ReplyDirectory, ReplyEntry, ReplyWrite};
 
 /// A reply that is still to be given.
 #[derive(Debug)]
@@ -8,6 +8,7 @@ pub(crate) enum Waiting {
     Data(ReplyData),
     Directory(ReplyDirectory),
     Entry(ReplyEntry),
+    Write(ReplyWrite),
 }
 
 impl Waiting {
@@ -17,6 +18,7 @@ impl Waiting {
             Self::Data(reply) => reply.error(error),
             Self::Directory(reply) => reply.error(error),
             Self::Entry(reply) => reply.error(error),
+            Self::Write(reply) => reply.error(error),
         }
     }
 }
@@ -45,4 +47,4 @@ macro_rules! answers {
     )+};
 }
 
-answers!(ReplyData => Data, ReplyDirectory => Directory, ReplyEntry => Entry);
+answers!(ReplyData => Data, ReplyDirectory => Directory, ReplyEntry => Entry, ReplyWrite => Write);

@@ -16,7 +16,7 @@ use std::io::pipe;
 use std::process::Stdio;
 
 use lxcfs_testing::{Cgroup, Limits, Machine, machine_has, wait_until};
-use nix::mount::{MntFlags, umount2};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::signal::Signal;
 
 use started::{Daemon, Place};
@@ -119,6 +119,33 @@ fn it_ends_well_when_somebody_else_unmounts() {
     umount2(&daemon.place.mount_point(), MntFlags::empty()).unwrap();
     daemon.told("STOPPING=1");
     daemon.ends_well();
+}
+
+/// Else nobody would start it again.
+#[test]
+fn it_does_not_end_well_when_the_connection_is_aborted() {
+    let Some(mut daemon) = start(&[]) else {
+        return;
+    };
+    let device = nix::sys::stat::stat(&daemon.place.mount_point()).unwrap().st_dev;
+    let connections = tempfile::tempdir().unwrap();
+    mount(
+        None::<&str>,
+        connections.path(),
+        Some("fusectl"),
+        MsFlags::empty(),
+        None::<&str>,
+    )
+    .unwrap();
+    // Of an anonymous device the minor number is all there is.
+    let abort = connections.path().join(device.to_string()).join("abort");
+    let aborted = fs::write(abort, "1");
+    umount2(connections.path(), MntFlags::empty()).unwrap();
+    aborted.unwrap();
+    let status = daemon.ended();
+    assert_eq!(status.code(), Some(1), "{}", daemon.place.log());
+    assert_eq!(daemon.place.mounted(), None);
+    assert!(!daemon.place.pid_file().exists());
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub use level::Limit;
 pub use memory::{Hugetlb, Memory, MemoryStat, Swap};
 pub use path::{CgroupPath, Cgroups, Controller, Version};
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 
 use crate::cpu_list::CpuList;
@@ -181,6 +183,16 @@ impl<'a> CgroupReader<'a> {
         match path.version() {
             Version::V1 => Ok(None),
             Version::V2 => v2::pressure(self.source, path, kind),
+        }
+    }
+
+    /// The kernel's file with that pressure: who writes a trigger to it is told when the container's tasks stall.
+    #[must_use]
+    pub fn pressure_file(&self, kind: &str) -> Option<PathBuf> {
+        let path = self.confined(Controller::Pressure)?;
+        match path.version() {
+            Version::V1 => None,
+            Version::V2 => Some(path.dir().join(v2::pressure_name(kind))),
         }
     }
 

@@ -172,8 +172,12 @@ pub(super) fn device_number(word: &[u8]) -> Option<(u32, u32)> {
     Some((part(major)?, part(minor)?))
 }
 
+pub(super) fn pressure_name(kind: &str) -> String {
+    format!("{kind}.pressure")
+}
+
 pub(super) fn pressure(source: &dyn Source, path: &CgroupPath, kind: &str) -> Reading<Bytes> {
-    let text = source.read_in_optional(path.dir(), &format!("{kind}.pressure"))?;
+    let text = source.read_in_optional(path.dir(), &pressure_name(kind))?;
     if text.is_none() {
         level::exists(source, path.dir())?;
     }

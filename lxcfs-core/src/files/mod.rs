@@ -13,6 +13,8 @@ mod swaps;
 mod sys_cpu;
 mod uptime;
 
+pub use pressure::pressure_file;
+
 use std::path::PathBuf;
 
 use bytes::Bytes;

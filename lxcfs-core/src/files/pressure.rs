@@ -4,7 +4,7 @@
 //!
 //! `Documentation/accounting/psi.rst`, "Cgroup2 interface".
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
@@ -65,6 +65,23 @@ pub(super) const MEMORY: VirtualFile = VirtualFile {
     kind: Kind::File(|view, out| produce(view, MEMORY.path, "memory", out)),
 };
 
+/// The kernel's file whose text a row of `proc/pressure` shows: a trigger for the container's stalls is set on it.
+///
+/// # Errors
+///
+/// As when the row is produced: where nothing can be shown, nothing can be waited for.
+pub fn pressure_file(view: &ContainerView<'_>, row: &'static VirtualFile) -> Result<PathBuf, CaptureError> {
+    let Some(kind) = row.path.strip_prefix("proc/pressure/") else {
+        return Err(no_such_file(row.path, ""));
+    };
+    let host = Path::new("/").join(row.path);
+    if view.options().passthrough {
+        return Ok(host);
+    }
+    gather(view, row.path, kind)?;
+    Ok(view.cgroup().pressure_file(kind).unwrap_or(host))
+}
+
 fn produce(view: &ContainerView<'_>, path: &'static str, kind: &str, out: &mut Text) -> Result<(), CaptureError> {
     render(&gather(view, path, kind)?, out);
     Ok(())
@@ -101,6 +118,7 @@ mod tests {
     use super::*;
     use crate::cgroup::{CgroupPath, Cgroups, Version};
     use crate::container::Container;
+    use crate::options::ViewOptions;
     use crate::source::MemorySource;
     use std::time::Duration;
 
@@ -160,6 +178,35 @@ mod tests {
     fn pressure_that_is_turned_off_for_cgroups_is_not_the_hosts() {
         let error = pressure(&machine(), Cgroups::unified("/c", "/ct"), "io").unwrap_err();
         assert!(matches!(error, CaptureError::NotAvailable { .. }), "{error}");
+    }
+
+    #[test]
+    fn triggers_are_set_on_the_file_that_is_shown() {
+        let file = |machine: &MemorySource, cgroups: Cgroups, passthrough: bool| {
+            let container = Container {
+                caller: 7,
+                init: None,
+                cgroups,
+            };
+            let options = ViewOptions {
+                passthrough,
+                ..ViewOptions::default()
+            };
+            let view = ContainerView::new(machine, &container, Duration::ZERO).with_options(options);
+            pressure_file(&view, &IO).map(|path| path.display().to_string())
+        };
+        let own = Cgroups::unified("/c", "/ct");
+        let machine = machine().with("/c/ct/io.pressure", OWN);
+        assert_eq!(file(&machine, own.clone(), false).unwrap(), "/c/ct/io.pressure");
+        assert_eq!(file(&machine, Cgroups::none(), false).unwrap(), "/proc/pressure/io");
+        assert_eq!(file(&machine, own, true).unwrap(), "/proc/pressure/io");
+        let v1 = Cgroups::none().with(Controller::Memory, CgroupPath::new(Version::V1, "/m", "/ct"));
+        assert!(matches!(
+            file(&machine, v1, false),
+            Err(CaptureError::NotAvailable { .. })
+        ));
+        let other = Cgroups::unified("/c", "/other");
+        assert!(file(&machine, other, false).is_err(), "not the host's");
     }
 
     #[test]
