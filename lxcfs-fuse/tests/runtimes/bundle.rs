@@ -25,11 +25,11 @@ const CAPABILITIES: [&str; 11] = [
     "CAP_SYS_CHROOT",
 ];
 
-/// Writes `config.json` for a container that runs `files/script` of that directory.
+/// Writes `config.json` for a container below that cgroup, that runs `files/script` of that directory.
 pub(crate) fn write(
     dir: &Path,
     rootfs: &Path,
-    name: &str,
+    above: &str,
     limits: &Limits,
     binds: &[(String, String)],
     unprivileged: bool,
@@ -48,7 +48,7 @@ pub(crate) fn write(
         .map(|kind| json!({"type": kind}))
         .collect();
     let mut linux = json!({
-        "cgroupsPath": format!("/{name}"),
+        "cgroupsPath": format!("/{above}/container"),
         "resources": resources(limits),
         "maskedPaths": ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug"],
         "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use lxcfs_testing::{Daemon, Finished, Running};
+use lxcfs_testing::{Cgroup, Daemon, Finished, Running};
 
 use crate::bundle;
 use crate::rig::host_cpus;
@@ -99,9 +98,9 @@ impl Runtime {
         unprivileged: bool,
         script: &str,
     ) -> Finished {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("lxcfs-test-{}-{number}", std::process::id());
+        // Whatever the runtime leaves in it is removed with it.
+        let above = Cgroup::new(&lxcfs_testing::Limits::default());
+        let name = above.path().to_str().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let mut binds = daemon.binds();
         binds.retain(|(_, to)| self.allows(to));
@@ -109,10 +108,10 @@ impl Runtime {
         std::fs::create_dir(dir.path().join("files")).unwrap();
         std::fs::write(dir.path().join("files/script"), script).unwrap();
         let command = match self {
-            Self::Podman => podman(dir.path(), &name, rootfs, limits, &binds),
+            Self::Podman => podman(dir.path(), name, rootfs, limits, &binds),
             Self::Runc | Self::Crun => {
-                bundle::write(dir.path(), rootfs, &name, limits, &binds, unprivileged);
-                self.low_level(dir.path(), &name)
+                bundle::write(dir.path(), rootfs, name, limits, &binds, unprivileged);
+                self.low_level(dir.path(), name)
             }
         };
         Running::start(command).finish_within(PATIENCE)
