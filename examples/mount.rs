@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let temporary = tempfile::tempdir()?;
     let named = env::args_os().nth(1);
     let mountpoint = named.as_ref().map_or(temporary.path(), |path| path.as_ref());
-    let mounted = mount(&MountOptions::new(mountpoint), Settings::default(), || {})?;
+    let mounted = mount(&MountOptions::new(mountpoint), Settings::default(), |_| {})?;
     if named.is_some() {
         io::stdin().read_to_end(&mut Vec::new())?;
     }

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     /// Run a command in a limited container that sees its own limits
     #[command(long_about = RUN_ABOUT, after_help = RUN_AFTER_HELP)]
     Run(Run),
+    /// Show each container its own /proc and /sys: the daemon lxcfs, in the foreground
+    Mount(Mount),
     /// Print the completions of a shell
     Completions(Completions),
     /// Print the manual page, or write all manual pages
@@ -252,6 +254,17 @@ pub(crate) enum WhichHierarchy {
     V2,
 }
 
+const MOUNT_AFTER_HELP: &str = "\
+It ends with status 0 when it is unmounted, by a signal or from outside. HUP reads the configuration file again, USR2 \
+shows the host's own files to everybody, or no longer.";
+
+#[derive(Debug, Args)]
+#[command(after_help = MOUNT_AFTER_HELP)]
+pub(crate) struct Mount {
+    #[command(flatten)]
+    pub(crate) daemon: lxcfs_fuse::daemon::Args,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// The shell
@@ -272,6 +285,13 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn mount_takes_the_command_line_of_the_daemon() {
+        let words = "lxcfs-cli mount -l --enable-cfs -o allow_other -p /p /var/lib/lxcfs";
+        let cli = Cli::try_parse_from(words.split(' ')).unwrap();
+        assert!(matches!(cli.command, Command::Mount(_)));
     }
 
     #[test]

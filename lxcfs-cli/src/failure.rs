@@ -26,6 +26,8 @@ pub(crate) enum Failure {
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
     #[error(transparent)]
+    Daemon(#[from] lxcfs_fuse::daemon::Error),
+    #[error(transparent)]
     Run(#[from] crate::run::RunError),
 }
 

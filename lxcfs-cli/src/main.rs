@@ -17,6 +17,7 @@ mod explain;
 mod failure;
 mod list;
 mod man;
+mod mount;
 mod record;
 mod render;
 mod run;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Record(record) => record::record(&record),
         Command::Completions(completions) => completions::completions(&completions, &mut out),
         Command::Man(man) => man::man(&man, &mut out),
+        Command::Mount(mount) => mount::mount(mount),
         Command::Run(run) => return run::run(&run),
     };
     match done.and_then(|()| Ok(out.flush()?)) {

@@ -5,13 +5,19 @@
 //! reads is where the thread is now, and which pid namespace a thread is in never changes. So who reads again and again is
 //! found again by one system call.
 //!
+//! Within [`BELIEVED`] even that is not asked again. The kernel gives thread ids out in turn, so one is given to
+//! another thread only after all others have been: tens of thousands of threads would have to begin in a few
+//! milliseconds. Within a pid namespace one can be chosen (`clone3`, `set_tid`), but not the number that it has outside.
+//!
 //! A thread that asks for the first time gets no descriptor: most of these are a `cat` and never come again.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use lxcfs_core::Pid;
@@ -20,19 +26,29 @@ use lxcfs_core::Pid;
 /// remembered, and cost their callers a few more system calls.
 const MOST_BYTES: usize = 4096;
 
+/// How long a thread is believed to be the same one, and where it was.
+const BELIEVED: Duration = Duration::from_millis(5);
+
 /// A thread that has asked before.
 #[derive(Debug)]
 struct Known<T> {
     file: File,
     cgroup: Bytes,
     found: T,
+    /// When it was seen last, in nanoseconds since boot.
+    seen: AtomicU64,
 }
 
 impl<T: Clone> Known<T> {
-    fn find(&self) -> Option<T> {
+    fn find(&self, now: Duration) -> Option<T> {
+        let seen = Duration::from_nanos(self.seen.load(Ordering::Relaxed));
+        if now.saturating_sub(seen) < BELIEVED {
+            return Some(self.found.clone());
+        }
         let mut room = [0; MOST_BYTES];
         let length = self.file.read_at(&mut room, 0).ok()?;
         let same = length < room.len() && room.get(..length)? == self.cgroup;
+        self.seen.store(nanos(now), Ordering::Relaxed);
         same.then(|| self.found.clone())
     }
 }
@@ -65,8 +81,8 @@ impl<T: Clone> Callers<T> {
         }
     }
 
-    /// What was found for that thread, if it is still the same one and where it was.
-    pub(crate) fn find(&self, thread: Pid) -> Option<T> {
+    /// What was found for that thread, if it is still the same one and where it was. `now` is the time since boot.
+    pub(crate) fn find(&self, thread: Pid, now: Duration) -> Option<T> {
         let known = {
             let mut threads = self.lock();
             if let Some(known) = threads.young.get(&thread) {
@@ -77,7 +93,7 @@ impl<T: Clone> Callers<T> {
                 known
             }
         };
-        let found = known.find();
+        let found = known.find(now);
         if found.is_none() {
             self.lock().young.remove(&thread);
         }
@@ -102,7 +118,13 @@ impl<T: Clone> Callers<T> {
                 return;
             }
             threads.seen_once.remove(&thread);
-            let known = Arc::new(Known { file, cgroup, found });
+            let known = Arc::new(Known {
+                file,
+                cgroup,
+                found,
+                // Just read, but when is not known here.
+                seen: AtomicU64::new(0),
+            });
             threads.young.insert(thread, known);
             (threads.young.len() >= self.half).then(|| {
                 let young = std::mem::take(&mut threads.young);
@@ -141,6 +163,10 @@ impl<T: Clone> Callers<T> {
     }
 }
 
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Opens and reads a thread's `/proc/TID/cgroup`.
 pub(crate) fn cgroup_of(thread: Pid) -> io::Result<(File, Bytes)> {
     let file = File::open(format!("/proc/{thread}/cgroup"))?;
@@ -175,16 +201,37 @@ mod tests {
         callers.remember(thread, file, cgroup, found);
     }
 
+    /// Looks each time: at a time that is always later than the last by more than a thread is believed.
+    fn find(callers: &Callers<u32>, thread: Pid) -> Option<u32> {
+        static NOW: AtomicU64 = AtomicU64::new(1);
+        callers.find(thread, Duration::from_secs(NOW.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    #[test]
+    fn who_was_seen_a_moment_ago_is_not_looked_at_again() {
+        let callers = Callers::with_most(8);
+        let mut child = sleeper();
+        for _ in 0..2 {
+            ask(&callers, child.id(), 1);
+        }
+        let noon = Duration::from_secs(43_200);
+        assert_eq!(callers.find(child.id(), noon), Some(1));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(callers.find(child.id(), noon), Some(1));
+        assert_eq!(callers.find(child.id(), noon + BELIEVED), None);
+    }
+
     #[test]
     fn who_asks_a_second_time_is_remembered() {
         let callers = Callers::with_most(8);
         let me = std::process::id();
         ask(&callers, me, 7);
-        assert_eq!((callers.find(me), callers.count()), (None, 0));
+        assert_eq!((find(&callers, me), callers.count()), (None, 0));
         ask(&callers, me, 7);
-        assert_eq!((callers.find(me), callers.count()), (Some(7), 1));
+        assert_eq!((find(&callers, me), callers.count()), (Some(7), 1));
         callers.forget(|found| *found == 7);
-        assert_eq!((callers.find(me), callers.count()), (None, 0));
+        assert_eq!((find(&callers, me), callers.count()), (None, 0));
     }
 
     #[test]
@@ -194,10 +241,10 @@ mod tests {
         for _ in 0..2 {
             ask(&callers, child.id(), 1);
         }
-        assert_eq!(callers.find(child.id()), Some(1));
+        assert_eq!(find(&callers, child.id()), Some(1));
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!((callers.find(child.id()), callers.count()), (None, 0));
+        assert_eq!((find(&callers, child.id()), callers.count()), (None, 0));
     }
 
     #[test]
@@ -213,7 +260,7 @@ mod tests {
                 ask(&callers, child.id(), child.id());
             }
             assert!(callers.count() <= 4);
-            assert_eq!(callers.find(me), Some(0), "who asks all the time is never forgotten");
+            assert_eq!(find(&callers, me), Some(0), "who asks all the time is never forgotten");
         }
         for child in &mut children {
             child.kill().unwrap();

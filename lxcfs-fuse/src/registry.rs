@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use lxcfs_core::cgroup::Hierarchies;
-use lxcfs_core::live::{ResolveError, Resolver, Root, still_running};
+use lxcfs_core::live::{ResolveError, Resolver, Root, boot_time, still_running};
 use lxcfs_core::{Container, Pid};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid as RawPid, PidfdFlags, pidfd_open};
@@ -93,7 +93,7 @@ impl Registry {
 
     /// Finds the container of a thread.
     pub(crate) fn find(&self, thread: Pid) -> Result<Found, ResolveError> {
-        if let Some(entry) = self.callers.find(thread)
+        if let Some(entry) = self.callers.find(thread, boot_time())
             && !entry.is_gone()
         {
             if entry.is_doubtful() {

@@ -18,7 +18,7 @@ use crate::counters::{Counts, Gauges};
 use crate::error::MountError;
 use crate::fs::Lxcfs;
 use crate::housekeeper::Housekeeper;
-use crate::mount_data::MountData;
+use crate::mount_data::{MountData, is_dead};
 use crate::psi::Triggers;
 use crate::registry::Budget;
 use crate::serve::Server;
@@ -39,12 +39,14 @@ pub struct Mounted {
     ended: Receiver<()>,
 }
 
-/// Mounts the file system. `ended` is called when requests end: after an unmount, by whomever.
+/// Mounts the file system. `ended` is called when requests end: after an unmount, by whomever, or with the error that has
+/// ended them.
 ///
 /// ```no_run
 /// use lxcfs_fuse::{MountOptions, Settings, mount};
 ///
-/// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), || println!("unmounted"))?;
+/// let options = MountOptions::new("/var/lib/lxcfs");
+/// let mounted = mount(&options, Settings::default(), |end| println!("unmounted: {end:?}"))?;
 /// assert_eq!(mounted.counts().panics, 0);
 /// mounted.unmount()?;
 /// # Ok::<(), lxcfs_fuse::MountError>(())
@@ -60,7 +62,7 @@ pub struct Mounted {
 pub fn mount(
     options: &MountOptions,
     settings: Settings,
-    ended: impl FnOnce() + Send + 'static,
+    ended: impl FnOnce(io::Result<()>) + Send + 'static,
 ) -> Result<Mounted, MountError> {
     let data = MountData::of(options)?;
     let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
@@ -99,13 +101,16 @@ pub fn mount(
     let mut config = Config::default();
     config.n_threads = Some(threads);
     let session = Session::from_fd(fs, device.into(), SessionACL::All, config).map_err(MountError::Handshake)?;
+    let mountpoint = options.mountpoint.clone();
     let requests = move || {
-        if let Err(error) = session.run() {
-            tracing::error!("requests have ended: {error}");
+        let mut end = session.run();
+        if end.is_ok() && is_dead(&mountpoint) {
+            // To us an abort looks like an unmount.
+            end = Err(io::Error::from(io::ErrorKind::ConnectionAborted));
         }
         // Nobody listens who has not unmounted it himself.
         let _ = tell.send(());
-        ended();
+        ended(end);
     };
     thread::Builder::new()
         .name("requests".to_owned())
@@ -152,8 +157,9 @@ impl Mounted {
         let Some(mountpoint) = self.mountpoint.take() else {
             return Ok(());
         };
-        // If requests have ended, it is not mounted any more, and what is there now is somebody else's.
-        if self.ended.try_recv().is_ok() {
+        // If requests have ended, what is there now is somebody else's: unless the connection was aborted, which leaves
+        // a dead mount.
+        if self.ended.try_recv().is_ok() && !is_dead(&mountpoint) {
             return Ok(());
         }
         umount2(&mountpoint, MntFlags::MNT_DETACH).map_err(|error| MountError::Unmount {

@@ -8,6 +8,7 @@
 //!   level. They are shared for [`ANCESTORS`], so that a capture costs the same at any depth.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,8 +30,11 @@ const MOST_SHARED: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Sources {
     kept: KeptOpen,
-    shared: Mutex<HashMap<(PathBuf, Personality), Shared>>,
+    shared: Mutex<SharedTexts>,
 }
+
+/// By the bytes of their paths, as [`KeptOpen`] has its descriptors.
+type SharedTexts = HashMap<(OsString, Personality), Shared>;
 
 #[derive(Debug, Clone)]
 struct Shared {
@@ -74,14 +78,14 @@ impl Sources {
         shared.shrink_to(64);
     }
 
-    fn shared(&self, path: PathBuf, personality: Personality, fresh_for: Duration) -> Result<Bytes, SourceError> {
+    fn shared(&self, path: OsString, personality: Personality, fresh_for: Duration) -> Result<Bytes, SourceError> {
         let key = (path, personality);
         let now = Instant::now();
         let fresh = |text: &&Shared| now.saturating_duration_since(text.at) < fresh_for;
         if let Some(shared) = self.lock().get(&key).filter(fresh).cloned() {
             return shared.text.map_err(|kind| SourceError::new(key.0, kind));
         }
-        let text = personality.while_reading(|| self.kept.read(&key.0));
+        let text = personality.while_reading(|| self.kept.read(Path::new(&key.0)));
         let shared = Shared {
             at: now,
             text: text.clone().map_err(|error| error.kind),
@@ -97,7 +101,7 @@ impl Sources {
         text
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(PathBuf, Personality), Shared>> {
+    fn lock(&self) -> MutexGuard<'_, SharedTexts> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -116,24 +120,21 @@ impl Capture<'_> {
         Controller::ALL
             .iter()
             .filter_map(|controller| self.cgroups.get(*controller))
-            .any(|cgroup| cgroup.dir() == dir)
+            // By their bytes: to compare two paths, both are taken apart first.
+            .any(|cgroup| cgroup.dir().as_os_str() == dir.as_os_str())
     }
 }
 
 impl Source for Capture<'_> {
     /// A file of the host's.
     fn read(&self, path: &Path) -> Result<Bytes, SourceError> {
-        let is_of_a_process = path.strip_prefix("/proc").is_ok_and(|below| {
-            below
-                .as_os_str()
-                .as_encoded_bytes()
-                .first()
-                .is_some_and(u8::is_ascii_digit)
-        });
+        let path_of_proc = path.as_os_str().as_encoded_bytes().strip_prefix(b"/proc/");
+        let is_of_a_process = path_of_proc.is_some_and(|below| below.first().is_some_and(u8::is_ascii_digit));
         if self.coalesce.is_zero() || is_of_a_process {
             return self.personality.while_reading(|| self.sources.kept.read(path));
         }
-        self.sources.shared(path.to_path_buf(), self.personality, self.coalesce)
+        let path = path.as_os_str().to_owned();
+        self.sources.shared(path, self.personality, self.coalesce)
     }
 
     /// A file of a cgroup.
@@ -142,7 +143,8 @@ impl Source for Capture<'_> {
             return self.sources.kept.read_in(dir, name);
         }
         let fresh_for = self.coalesce.max(ANCESTORS);
-        self.sources.shared(dir.join(name), Personality::default(), fresh_for)
+        let path = dir.join(name).into_os_string();
+        self.sources.shared(path, Personality::default(), fresh_for)
     }
 
     fn list(&self, dir: &Path) -> Result<Vec<Entry>, SourceError> {

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is where files are opened")]
 
 use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -37,8 +38,9 @@ pub struct KeptOpen {
 
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<PathBuf, File>,
-    old: HashMap<PathBuf, File>,
+    // By the bytes of their paths: to compare and hash a `Path`, it is taken apart first.
+    young: HashMap<OsString, File>,
+    old: HashMap<OsString, File>,
 }
 
 impl KeptOpen {
@@ -67,7 +69,7 @@ impl KeptOpen {
         generations.young.len().saturating_add(generations.old.len())
     }
 
-    fn take(&self, path: &Path) -> Option<(PathBuf, File)> {
+    fn take(&self, path: &OsStr) -> Option<(OsString, File)> {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         generations
             .young
@@ -75,7 +77,7 @@ impl KeptOpen {
             .or_else(|| generations.old.remove_entry(path))
     }
 
-    fn keep(&self, path: PathBuf, file: File) {
+    fn keep(&self, path: OsString, file: File) {
         if self.half == 0 {
             return;
         }
@@ -106,7 +108,7 @@ impl Source for KeptOpen {
             return Root::host().read(path);
         }
         let mut key = None;
-        if let Some((kept_path, file)) = self.take(path) {
+        if let Some((kept_path, file)) = self.take(path.as_os_str()) {
             if let Ok(text) = read_again(&file, path) {
                 self.keep(kept_path, file);
                 return Ok(text);
@@ -116,7 +118,7 @@ impl Source for KeptOpen {
         let failed = |error: std::io::Error| SourceError::new(path, kind(&error));
         let file = File::open(path).map_err(failed)?;
         let text = read_whole(&file).map_err(failed)?;
-        self.keep(key.unwrap_or_else(|| path.to_path_buf()), file);
+        self.keep(key.unwrap_or_else(|| path.as_os_str().to_owned()), file);
         Ok(text)
     }
 
@@ -136,27 +138,22 @@ impl Source for KeptOpen {
 ///
 /// `fs/seq_file.c`, `single_open` and `seq_read_iter`; `kernel/cgroup/cgroup.c`, `cgroup_seqfile_show`.
 fn read_again(file: &File, path: &Path) -> std::io::Result<Bytes> {
-    let is_of_a_cgroup = path.starts_with("/sys/fs/cgroup");
-    let name = path.file_name().map_or(&b""[..], |name| name.as_encoded_bytes());
-    let one_piece = match name {
-        b"meminfo" | b"stat" | b"loadavg" | b"uptime" => path.parent() == Some(Path::new("/proc")),
-        b"cgroup.procs" | b"cgroup.threads" | b"tasks" | b"memory.kmem.slabinfo" => false,
-        _ => is_of_a_cgroup,
+    let path = path.as_os_str().as_encoded_bytes();
+    let of_a_cgroup = path.starts_with(b"/sys/fs/cgroup/");
+    let in_many = ["/cgroup.procs", "/cgroup.threads", "/tasks", "/memory.kmem.slabinfo"];
+    let one_piece = match path {
+        b"/proc/meminfo" | b"/proc/stat" | b"/proc/loadavg" | b"/proc/uptime" => true,
+        _ => of_a_cgroup && !in_many.iter().any(|name| path.ends_with(name.as_bytes())),
     };
     if one_piece { read_piece(file) } else { read_whole(file) }
 }
 
 /// Whether the path is below `/proc/PID`, `/proc/self` or `/proc/thread-self`.
 fn is_of_a_process(path: &Path) -> bool {
-    let Some(first) = path
-        .strip_prefix("/proc")
-        .ok()
-        .and_then(|below| below.components().next())
-    else {
+    let Some(below) = path.as_os_str().as_encoded_bytes().strip_prefix(b"/proc/") else {
         return false;
     };
-    let first = first.as_os_str().as_encoded_bytes();
-    first == b"self" || first == b"thread-self" || first.iter().all(u8::is_ascii_digit)
+    below.first().is_some_and(u8::is_ascii_digit) || below.starts_with(b"self/") || below.starts_with(b"thread-self/")
 }
 
 #[cfg(test)]
@@ -188,7 +185,7 @@ mod tests {
             // The one that is read all the time survives every generation.
             source.read(&dir.path().join("0")).unwrap();
             assert!(source.kept() <= 8);
-            assert!(source.take(&dir.path().join("0")).is_some());
+            assert!(source.take(dir.path().join("0").as_os_str()).is_some());
             source.read(&dir.path().join("0")).unwrap();
         }
         let none = KeptOpen::with_most(1);

@@ -25,6 +25,9 @@ pub enum Error {
     /// A relative path and no working directory.
     #[error("working directory: {0}")]
     WorkingDirectory(#[source] io::Error),
+    /// The connection to the kernel has ended before anybody unmounted.
+    #[error("requests have ended: {0}")]
+    Requests(#[source] io::Error),
     /// Signals cannot be waited for.
     #[error("cannot wait for signals: {0}")]
     Signals(#[source] io::Error),

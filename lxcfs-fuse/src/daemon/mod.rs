@@ -10,6 +10,7 @@ mod notify;
 mod pid_file;
 mod signals;
 
+use std::io;
 use std::sync::mpsc;
 use std::thread;
 
@@ -54,7 +55,12 @@ pub fn run(args: Args) -> Result<(), Error> {
 
     let _pid_file = PidFile::claim(&args.pid_file())?;
     let ended = events.waker();
-    let mounted = mount(&options, layers.settings.clone(), move || ended.wake())?;
+    let (tell_end, end_told) = mpsc::channel();
+    let mounted = mount(&options, layers.settings.clone(), move |end| {
+        // Nobody listens any more if we end.
+        let _ = tell_end.send(end);
+        ended.wake();
+    })?;
     tracing::info!(threads = options.threads, psi_poll = options.psi_poll, "mounted");
     log_settings(&layers.settings);
     notify::ready(false);
@@ -64,6 +70,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         at_mount: layers,
         log,
         events,
+        requests: end_told,
         mounted,
     };
     daemon.serve()
@@ -115,6 +122,8 @@ struct Daemon {
     at_mount: Layers,
     log: Log,
     events: Events,
+    /// How they have ended.
+    requests: mpsc::Receiver<io::Result<()>>,
     mounted: Mounted,
 }
 
@@ -129,8 +138,12 @@ impl Daemon {
                     return self.unmount();
                 }
                 Event::Woken => {
-                    tracing::info!("unmounted by somebody else");
-                    return self.unmount();
+                    let end = self.requests.try_recv().unwrap_or(Ok(()));
+                    if end.is_ok() {
+                        tracing::info!("unmounted by somebody else");
+                    }
+                    self.unmount()?;
+                    return end.map_err(Error::Requests);
                 }
             }
         }

@@ -24,11 +24,33 @@ pub(super) fn understand(options: &[String]) -> Understood {
     understood
 }
 
-/// Whether LXCFS sets this itself, and so do we.
+/// Whether this is always so, or only ever meant something to libfuse, which is not here: how long what it caches is
+/// valid, how it unmounts, under which name the file system is listed.
 fn is_always_so(word: &str) -> bool {
-    ["allow_other", "direct_io", "entry_timeout", "attr_timeout", "nonempty"]
-        .iter()
-        .any(|known| word.starts_with(known))
+    const WORDS: &[&str] = &[
+        "allow_other",
+        "allow_root",
+        "atomic_o_trunc",
+        "attr_timeout",
+        "auto_cache",
+        "auto_unmount",
+        "big_writes",
+        "clone_fd",
+        "default_permissions",
+        "direct_io",
+        "entry_timeout",
+        "fsname",
+        "intr",
+        "kernel_cache",
+        "max_idle_threads",
+        "max_threads",
+        "negative_timeout",
+        "nonempty",
+        "subtype",
+        "use_ino",
+    ];
+    let name = word.split_once('=').map_or(word, |(name, _)| name);
+    WORDS.contains(&name)
 }
 
 /// The words between commas; a comma in double quotes is part of a word, as in `context="u:r:t:s0:c1,c2"`.
