@@ -192,8 +192,8 @@ impl Registry {
         }
     }
 
-    /// Forgets the container with that id.
-    pub(crate) fn forget(&self, id: u64) {
+    /// Forgets the container with that id. Answers what was known of it.
+    pub(crate) fn forget(&self, id: u64) -> Vec<Arc<Entry>> {
         let mut gone = Vec::new();
         self.lock().retain(|_, entry| {
             let keep = entry.id != id;
@@ -208,6 +208,7 @@ impl Registry {
         if !gone.is_empty() {
             self.callers.forget(|found| found.id == id);
         }
+        gone
     }
 
     /// Forgets an eighth of all, those first that were found first.

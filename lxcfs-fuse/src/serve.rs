@@ -303,7 +303,9 @@ impl House for Server {
 
     fn forget(&self, id: u64) {
         self.counters.containers_gone.add();
-        self.registry.forget(id);
+        for entry in self.registry.forget(id) {
+            self.sources.forget(&entry.container().cgroups);
+        }
     }
 
     fn look_at_tasks(&self, entry: &Entry) {

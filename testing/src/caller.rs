@@ -78,13 +78,11 @@ impl<'a> Caller<'a> {
     }
 
     /// What a command says; it is to end well.
-    #[must_use]
     pub fn text(self, words: &[&str]) -> String {
         self.run(words).well().text()
     }
 
     /// Reads a file.
-    #[must_use]
     pub fn read(self, path: &str) -> String {
         self.text(&["cat", path])
     }

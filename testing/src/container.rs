@@ -101,7 +101,7 @@ impl Drop for Container<'_> {
     fn drop(&mut self) {
         // The kernel kills all others with the first; who started it kills it as it dies.
         let _ = self.started.kill();
-        becomes_true(PATIENCE, || !matches!(self.started.try_wait(), Ok(None)));
+        let _ = becomes_true(PATIENCE, || !matches!(self.started.try_wait(), Ok(None)));
     }
 }
 

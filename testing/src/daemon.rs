@@ -131,10 +131,14 @@ impl Daemon {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// How many descriptors it has open.
+    /// What it has open.
     #[must_use]
-    pub fn descriptors(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    pub fn descriptors(&self) -> Vec<PathBuf> {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().flatten();
+        // One may be closed while we look.
+        descriptors
+            .filter_map(|entry| fs::read_link(entry.path()).ok())
+            .collect()
     }
 
     /// How much memory it has, in KiB.
@@ -169,7 +173,7 @@ impl Drop for Daemon {
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
             if self.is_running() {
                 self.signal(signal);
-                becomes_true(Duration::from_secs(20), || !self.is_running());
+                let _ = becomes_true(Duration::from_secs(20), || !self.is_running());
             }
         }
         // Most daemons do it themselves; where it was killed nobody has.

@@ -45,5 +45,5 @@ pub use daemon::Daemon;
 pub use hierarchy::{Hierarchy, Version, hierarchies};
 pub use limits::Limits;
 pub use machine::{Machine, machine_has, skipped};
-pub use patience::{PATIENCE, wait_until};
+pub use patience::{PATIENCE, becomes_true, wait_until};
 pub use running::{Finished, Running};

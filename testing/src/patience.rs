@@ -11,7 +11,8 @@ pub fn wait_until(what: &str, holds: impl FnMut() -> bool) {
 }
 
 /// Waits for something to be so, but not for longer than that. Answers whether it is.
-pub(crate) fn becomes_true(patience: Duration, mut holds: impl FnMut() -> bool) -> bool {
+#[must_use]
+pub fn becomes_true(patience: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     let mut pause = Duration::from_micros(200);
     loop {

@@ -140,7 +140,7 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         let _ = self.child.kill();
         // One that waits for a FUSE server cannot be killed before that answers.
-        becomes_true(Duration::from_secs(20), || !self.is_running());
+        let _ = becomes_true(Duration::from_secs(20), || !self.is_running());
     }
 }
 

@@ -26,6 +26,7 @@ use crate::source::{Entry, Source, SourceError};
 ///   A cgroup that was removed and made again under its old name is therefore found.
 /// - At most `most` descriptors are kept. They are in two generations; when the younger one is full, it becomes the
 ///   older, and what was in the older and has not been read since is closed.
+/// - What is kept of a cgroup that nobody will ask for again can be closed before that: [`close`](Self::close).
 /// - Files of processes (`/proc/PID/…`) are not kept: they are many and are read once.
 ///
 /// A v1 cgroup that is renamed keeps its descriptors, so its files are found under the old name until they are dropped
@@ -67,6 +68,17 @@ impl KeptOpen {
     pub fn kept(&self) -> usize {
         let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         generations.young.len().saturating_add(generations.old.len())
+    }
+
+    /// Closes what is kept of the files in that directory.
+    pub fn close(&self, dir: &Path) {
+        let mut closing = Vec::new();
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let Generations { young, old } = &mut *generations;
+        for generation in [young, old] {
+            closing.extend(generation.extract_if(|path, _| Path::new(path).parent() == Some(dir)));
+        }
+        drop(generations);
     }
 
     fn take(&self, path: &OsStr) -> Option<(OsString, File)> {
@@ -191,6 +203,24 @@ mod tests {
         let none = KeptOpen::with_most(1);
         none.read(&dir.path().join("0")).unwrap();
         assert_eq!(none.kept(), 0);
+    }
+
+    #[test]
+    fn what_is_in_a_directory_can_be_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = KeptOpen::with_most(4);
+        for name in ["one", "two", "three"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+            let path = dir.path().join(name).join("memory.max");
+            fs::write(&path, "max\n").unwrap();
+            source.read(&path).unwrap();
+        }
+        assert_eq!(source.kept(), 3);
+        // One of the older generation, one of the younger, and one that is not there.
+        for (name, left) in [("one", 2), ("three", 1), ("four", 1)] {
+            source.close(&dir.path().join(name));
+            assert_eq!(source.kept(), left);
+        }
     }
 
     #[test]

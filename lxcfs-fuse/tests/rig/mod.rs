@@ -62,24 +62,20 @@ pub(crate) fn meminfo(text: &str, key: &str) -> u64 {
 /// A text with every number, and the blanks before it, as `#`: what is the same in two renderings of one file.
 pub(crate) fn shape(text: &str) -> String {
     let mut shape = String::new();
-    for word in text.split_inclusive(|end: char| !end.is_ascii_digit() && end != '.') {
-        let (number, end) = word.split_at(word.len() - word.chars().last().map_or(0, char::len_utf8));
-        // The last one may have no end.
-        let (number, end) = if word.ends_with(|last: char| last.is_ascii_digit()) {
-            (word, "")
-        } else {
-            (number, end)
-        };
-        if !number.is_empty() {
-            shape.truncate(shape.trim_end_matches(' ').len());
-            shape.push('#');
+    for letter in text.chars() {
+        match letter {
+            '0'..='9' if shape.ends_with('#') => {}
+            '0'..='9' => {
+                shape.truncate(shape.trim_end_matches(' ').len());
+                shape.push('#');
+            }
+            _ => shape.push(letter),
         }
-        shape.push_str(end);
     }
     shape
 }
 
-/// How many CPUs the host has.
+/// The host's CPUs.
 pub(crate) fn host_cpus() -> Vec<u32> {
     let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap();
     cpu_list(&online)
