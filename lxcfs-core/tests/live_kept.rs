@@ -1,38 +1,23 @@
 //! Kept descriptors of real cgroup files: what the kernel answers when the cgroup has gone and has come again.
 #![cfg(feature = "live")]
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "tests of the running machine"
-)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "the helpers of a test fail as the test does"
-)]
-#![expect(dead_code, reason = "not every test needs all of the support")]
-
-mod live_support;
+#![expect(clippy::disallowed_methods, reason = "tests of the running machine")]
 
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
 
-use live_support::{TestCgroup, require_root, skipped};
 use lxcfs_core::live::{KeptOpen, Root};
 use lxcfs_core::{Source as _, SourceErrorKind};
+use lxcfs_testing::{Cgroup, Limits, Machine, machine_has};
 
 #[test]
 fn a_removed_cgroup_is_gone_and_one_made_again_is_found() {
-    const NAME: &str = "a_removed_cgroup_is_gone";
-    if !require_root(NAME) {
+    if !machine_has(&[Machine::Root, Machine::Cgroups]) {
         return;
     }
-    let Some(cgroup) = TestCgroup::new() else {
-        return skipped(NAME, "needs a cgroup hierarchy");
-    };
-    cgroup.make_child("ct");
-    let dir = cgroup.dirs().first().unwrap().join("ct");
+    let cgroup = Cgroup::new(&Limits::default());
+    let dir = cgroup.dir("memory").unwrap().join("ct");
+    fs::create_dir(&dir).unwrap();
     let path = dir.join("cgroup.procs");
     let mut by_hand = File::open(&path).unwrap();
     let source = KeptOpen::new();

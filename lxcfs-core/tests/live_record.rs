@@ -1,25 +1,13 @@
 //! The law of recordings: what is rendered from one is what was rendered when it was made.
 #![cfg(feature = "live")]
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "tests of the running machine"
-)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "the helpers of a test fail as the test does"
-)]
-#![expect(dead_code, reason = "not every test needs all of the support")]
-
-mod live_support;
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use live_support::{Shell, TestCgroup, require_root, skipped};
 use lxcfs_core::live::{Recorder, Recording, Root, boot_time, container_of, hierarchies};
 use lxcfs_core::{Container, ContainerView, EntryKind, Source, TABLE, find};
+use lxcfs_testing::{Cgroup, Limits, Machine, machine_has};
 
 /// Every virtual file and everything below every virtual directory, `None` where it cannot be rendered.
 fn everything(source: &dyn Source, container: &Container, now: Duration) -> Vec<(String, Option<Bytes>)> {
@@ -73,19 +61,13 @@ fn the_host_is_replayed_byte_by_byte() {
 
 #[test]
 fn a_container_is_replayed_byte_by_byte() {
-    const NAME: &str = "a_container_is_replayed";
-    if !require_root(NAME) {
+    if !machine_has(&[Machine::Root, Machine::Cgroups]) {
         return;
     }
-    let Some(cgroup) = TestCgroup::new() else {
-        return skipped(NAME, "needs a cgroup hierarchy");
-    };
     // An id, so that scrubbing has something to do.
-    let id = "0123456789abcdef".repeat(4);
-    cgroup.make_child(&id);
-    let shell = Shell::run(&format!(
-        "{}exec unshare --fork --kill-child --pid --mount-proc sh -c 'sleep 1061 & exec sleep 1060'",
-        cgroup.enter(&id)
-    ));
-    recorded_and_replayed(shell.descendant("sleep 1060"));
+    let above = Cgroup::new(&Limits::default());
+    let cgroup = above.child(&"0123456789abcdef".repeat(4), &Limits::default());
+    let container = lxcfs_testing::Container::start(&cgroup);
+    let _second = container.caller().start(&["sleep", "600"]);
+    recorded_and_replayed(container.init());
 }

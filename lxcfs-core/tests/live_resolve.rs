@@ -1,32 +1,20 @@
 //! From pid to container on the running kernel: real pid namespaces, real cgroups, and the search and the kernel's own
 //! answer side by side.
 #![cfg(feature = "live")]
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "tests of the running machine"
-)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "the helpers of a test fail as the test does"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests of the running machine")]
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail as the test does")]
 
-mod live_support;
-
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use live_support::{Shell, TestCgroup, require_root, skipped};
 use lxcfs_core::cgroup::Controller;
 use lxcfs_core::live::{
     Recorder, Recording, ResolveError, Resolver, Root, boot_time, container_of, container_of_live, hierarchies,
     still_running,
 };
 use lxcfs_core::{Container, Source as _, TICK_NSEC};
-
-/// Starts a pid namespace that ends with its shell.
-const UNSHARE: &str = "exec unshare --fork --kill-child --pid --mount-proc";
+use lxcfs_testing::{Caller, Cgroup, Container as Shown, Limits, Machine, Running, machine_has, wait_until};
 
 /// What is found in both ways and from a record of it.
 fn resolved(pid: u32) -> Container {
@@ -60,19 +48,21 @@ fn memory(container: &Container) -> &Path {
     path.dir().strip_prefix(path.mount()).unwrap()
 }
 
-fn cgroup(test_name: &str) -> Option<TestCgroup> {
-    if !require_root(test_name) {
-        return None;
-    }
-    let cgroup = TestCgroup::new();
-    if cgroup.is_none() {
-        skipped(test_name, "needs a cgroup hierarchy that it can write to");
-    }
-    cgroup
+/// A cgroup of the test's own; none on a machine that cannot have one.
+fn cgroup() -> Option<Cgroup> {
+    machine_has(&[Machine::Root, Machine::Cgroups]).then(|| Cgroup::new(&Limits::default()))
 }
 
-fn below_root(path: &Path) -> &Path {
-    path.strip_prefix("/").unwrap()
+/// Starts a process that waits. When this returns, it is where the caller is.
+fn waiting<'a>(caller: Caller<'a>) -> Running<'a> {
+    let process = caller.start(&["sleep", "600"]);
+    wait_until("it sleeps", || name(process.pid()) == "sleep");
+    process
+}
+
+fn name(pid: u32) -> String {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.trim_end().to_owned()
 }
 
 #[test]
@@ -100,134 +90,92 @@ fn a_pid_that_nobody_has_is_an_error() {
 
 #[test]
 fn an_init_and_its_children_are_in_the_cgroup_that_it_was_put_into() {
-    let Some(cgroup) = cgroup("an_init_and_its_children") else {
-        return;
-    };
-    cgroup.make_child("app");
-    let shell = Shell::run(&format!(
-        "{}{UNSHARE} sh -c '(for d in {dirs}; do echo 0 > $d/app/cgroup.procs; done; exec sleep 1001) & exec sleep 1000'",
-        cgroup.enter(""),
-        dirs = cgroup
-            .dirs()
-            .iter()
-            .map(|dir| dir.display().to_string())
-            .collect::<Vec<_>>()
-            .join(" "),
-    ));
-    let init = shell.descendant("sleep 1000");
-    let child = shell.descendant("sleep 1001");
-    for pid in [init, child] {
-        let container = resolved(pid);
-        let found = container.init.unwrap();
-        assert_eq!(found.pid, init);
-        assert_eq!(memory(&container), below_root(&cgroup.path()));
+    let Some(cgroup) = cgroup() else { return };
+    let container = Shown::start(&cgroup);
+    let app = cgroup.child("app", &Limits::default());
+    let child = waiting(container.caller().within(&app));
+    for pid in [container.init(), child.pid()] {
+        let found = resolved(pid);
+        let init = found.init.unwrap();
+        assert_eq!(init.pid, container.init());
+        assert_eq!(memory(&found), cgroup.path());
         let age = boot_time()
-            .checked_sub(Duration::from_nanos(found.start_ticks * TICK_NSEC))
+            .checked_sub(Duration::from_nanos(init.start_ticks * TICK_NSEC))
             .unwrap();
         assert!(age.as_secs() < 60, "started {age:?} ago");
     }
-    // Those outside: unshare itself is in the cgroup and not in the namespace.
-    assert_eq!(resolved(shell.pid()).init, None);
-    let init = resolved(init).init.unwrap();
+    // Who is in the cgroup and not in the namespace is not of the container.
+    let outside = waiting(Caller::host().within(&cgroup));
+    assert_eq!(resolved(outside.pid()).init, None);
+
+    let init = resolved(container.init()).init.unwrap();
     assert!(still_running(&Root::host(), init));
-    drop(shell);
-    // It is killed with its parent and stays a zombie until somebody has waited for it.
-    let ended = (0..500).any(|_| {
-        std::thread::sleep(Duration::from_millis(10));
-        !still_running(&Root::host(), init)
-    });
-    assert!(ended);
+    drop((child, outside));
+    drop(container);
+    assert!(!still_running(&Root::host(), init));
 }
 
 #[test]
 fn a_process_that_entered_finds_the_init_from_inside_and_outside_its_cgroup() {
-    let Some(cgroup) = cgroup("a_process_that_entered") else {
-        return;
-    };
-    let Some(elsewhere) = TestCgroup::new() else { return };
-    let shell = Shell::run(&format!("{}{UNSHARE} sleep 1010", cgroup.enter("")));
-    let init = shell.descendant("sleep 1010");
-    let enter = |cgroup: &TestCgroup, seconds: u32| {
-        let text = format!("{}exec nsenter --target {init} --pid sleep {seconds}", cgroup.enter(""));
-        let shell = Shell::run(&text);
-        let pid = shell.descendant(&format!("sleep {seconds}"));
-        (shell, pid)
-    };
-    let (_mate, pid) = enter(&cgroup, 1011);
-    let container = resolved(pid);
-    assert_eq!(container.init.unwrap().pid, init);
-    assert_eq!(memory(&container), below_root(&cgroup.path()));
-    let (_stranger, pid) = enter(&elsewhere, 1012);
-    let container = resolved(pid);
-    assert_eq!(container.init.unwrap().pid, init);
-    assert_eq!(
-        memory(&container),
-        below_root(&elsewhere.path()),
-        "its own cgroup confines it"
-    );
+    let Some(cgroup) = cgroup() else { return };
+    let elsewhere = Cgroup::new(&Limits::default());
+    let container = Shown::start(&cgroup);
+    let mate = waiting(container.caller());
+    let found = resolved(mate.pid());
+    assert_eq!(found.init.unwrap().pid, container.init());
+    assert_eq!(memory(&found), cgroup.path());
+    let stranger = waiting(container.caller().within(&elsewhere));
+    let found = resolved(stranger.pid());
+    assert_eq!(found.init.unwrap().pid, container.init());
+    assert_eq!(memory(&found), elsewhere.path(), "its own cgroup confines it");
 }
 
 #[test]
 fn a_namespace_in_a_namespace_has_its_own_init() {
-    let Some(cgroup) = cgroup("a_namespace_in_a_namespace") else {
-        return;
-    };
-    cgroup.make_child("inner");
-    let inner: String = cgroup
-        .dirs()
-        .iter()
-        .map(|dir| format!("echo 0 > {}/inner/cgroup.procs; ", dir.display()))
-        .collect();
-    let shell = Shell::run(&format!(
-        "{}{UNSHARE} sh -c '({inner} {UNSHARE} sleep 1021) & exec sleep 1020'",
-        cgroup.enter("")
-    ));
-    let outer = shell.descendant("sleep 1020");
-    let inner = shell.descendant("sleep 1021");
-    assert_eq!(resolved(outer).init.unwrap().pid, outer);
-    let container = resolved(inner);
-    assert_eq!(container.init.unwrap().pid, inner);
-    assert_eq!(memory(&container), below_root(&cgroup.path().join("inner")));
+    let Some(cgroup) = cgroup() else { return };
+    let outer = Shown::start(&cgroup);
+    let below = cgroup.child("inner", &Limits::default());
+    let inner = outer.nested(&below);
+    assert_eq!(resolved(outer.init()).init.unwrap().pid, outer.init());
+    let found = resolved(inner.init());
+    assert_eq!(found.init.unwrap().pid, inner.init());
+    assert_eq!(memory(&found), below.path());
 }
 
 #[test]
 fn systemds_own_scope_is_not_the_container() {
-    let Some(cgroup) = cgroup("systemds_own_scope") else {
-        return;
-    };
-    cgroup.make_child("init.scope");
-    let shell = Shell::run(&format!("{}{UNSHARE} sleep 1030", cgroup.enter("init.scope")));
-    let container = resolved(shell.descendant("sleep 1030"));
-    assert_eq!(memory(&container), below_root(&cgroup.path()));
+    let Some(cgroup) = cgroup() else { return };
+    let scope = cgroup.child("init.scope", &Limits::default());
+    let container = Shown::start(&scope);
+    assert_eq!(memory(&resolved(container.init())), cgroup.path());
 }
 
 #[test]
 fn what_an_init_has_mounted_says_where_it_was_put() {
-    let Some(cgroup) = cgroup("what_an_init_has_mounted") else {
-        return;
-    };
-    cgroup.make_child("init");
+    let Some(cgroup) = cgroup() else { return };
+    let below = cgroup.child("init", &Limits::default());
     let binds: String = cgroup
         .dirs()
-        .iter()
         .map(|dir| format!("mount --bind {0} {0} && ", dir.display()))
         .collect();
     // Seen by the init alone: unshare makes a mount namespace of its own.
-    let shell = Shell::run(&format!(
-        "{}{UNSHARE} sh -c '{binds} exec sleep 1040'",
-        cgroup.enter("init")
-    ));
-    let container = resolved(shell.descendant("sleep 1040"));
-    assert_eq!(memory(&container), below_root(&cgroup.path()));
+    let unshare = ["unshare", "--fork", "--kill-child", "--pid", "--mount-proc"];
+    let script = format!("{binds} exec sleep 600");
+    let started = Caller::host()
+        .within(&below)
+        .start(&[&unshare[..], &["sh", "-c", &script]].concat());
+    let pid = started.pid();
+    let child = || fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let init = || child().trim().parse::<u32>().ok();
+    wait_until("it sleeps", || init().is_some_and(|init| name(init) == "sleep"));
+    assert_eq!(memory(&resolved(init().unwrap())), cgroup.path());
 }
 
 #[test]
 fn a_recording_of_a_container_has_its_links() {
-    let Some(cgroup) = cgroup("a_recording_of_a_container") else {
-        return;
-    };
-    let shell = Shell::run(&format!("{}{UNSHARE} sleep 1050", cgroup.enter("")));
-    let pid = shell.descendant("sleep 1050");
+    let Some(cgroup) = cgroup() else { return };
+    let shown = Shown::start(&cgroup);
+    let pid = shown.init();
     let recorder = Recorder::new(Root::host());
     let hierarchies = hierarchies(&recorder).unwrap();
     let container = container_of(&recorder, &hierarchies, pid).unwrap();

@@ -130,12 +130,13 @@ fn swap_is_what_the_limit_leaves() {
         return;
     }
     with_container(&limits().swap(64 << 20), |daemon, container| {
-        let accounted = match container.cgroup().version("memory") {
-            Some(Version::V1) => "memory.memsw.limit_in_bytes",
-            _ => "memory.swap.max",
+        // v1 limits memory and swap together, so that all of it may be swap.
+        let (file, all) = match container.cgroup().version("memory") {
+            Some(Version::V1) => ("memory.memsw.limit_in_bytes", 320 << 10),
+            _ => ("memory.swap.max", 64 << 10),
         };
-        let has_it = container.cgroup().dir("memory").unwrap().join(accounted).exists();
-        let expected = if has_it { 64 << 10 } else { 0 };
+        let has_it = container.cgroup().dir("memory").unwrap().join(file).exists();
+        let expected = if has_it { all } else { 0 };
         let text = container.caller().read(&daemon.file("proc/meminfo"));
         assert_eq!(meminfo(&text, "SwapTotal"), expected);
         let swaps = container.caller().read(&daemon.file("proc/swaps"));
