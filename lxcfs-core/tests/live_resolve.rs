@@ -92,7 +92,7 @@ fn a_pid_that_nobody_has_is_an_error() {
 fn an_init_and_its_children_are_in_the_cgroup_that_it_was_put_into() {
     let Some(cgroup) = cgroup() else { return };
     let container = Shown::start(&cgroup);
-    let app = cgroup.child("app", &Limits::default());
+    let app = cgroup.group("app");
     let child = waiting(container.caller().within(&app));
     for pid in [container.init(), child.pid()] {
         let found = resolved(pid);
@@ -134,7 +134,7 @@ fn a_process_that_entered_finds_the_init_from_inside_and_outside_its_cgroup() {
 fn a_namespace_in_a_namespace_has_its_own_init() {
     let Some(cgroup) = cgroup() else { return };
     let outer = Shown::start(&cgroup);
-    let below = cgroup.child("inner", &Limits::default());
+    let below = cgroup.group("inner");
     let inner = outer.nested(&below);
     assert_eq!(resolved(outer.init()).init.unwrap().pid, outer.init());
     let found = resolved(inner.init());

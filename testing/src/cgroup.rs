@@ -26,27 +26,36 @@ impl Cgroup {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("lxcfs-test-{}-{number}", std::process::id());
         let roots = hierarchies().into_iter().filter(Hierarchy::is_writable);
-        Self::make(roots.map(|one| (one.mount.clone(), one)), &name, limits)
+        Self::make(roots.map(|one| (one.mount.clone(), one)), &name, Some(limits))
     }
 
-    /// Makes one below this one. On v2 a process cannot be in a cgroup that has others below it.
+    /// Makes one below this one, with limits: on v2 there can be no process in this one then.
     #[must_use]
     pub fn child(&self, name: &str, limits: &Limits) -> Self {
-        let above = self.levels.iter().map(|(one, dir)| (dir.clone(), one.clone()));
-        Self::make(above, name, limits)
+        Self::make(self.as_above(), name, Some(limits))
     }
 
-    fn make(above: impl Iterator<Item = (PathBuf, Hierarchy)>, name: &str, limits: &Limits) -> Self {
+    /// Makes one below this one that only groups: there can be processes here and there.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Self {
+        Self::make(self.as_above(), name, None)
+    }
+
+    fn as_above(&self) -> impl Iterator<Item = (PathBuf, Hierarchy)> {
+        self.levels.iter().map(|(one, dir)| (dir.clone(), one.clone()))
+    }
+
+    fn make(above: impl Iterator<Item = (PathBuf, Hierarchy)>, name: &str, limits: Option<&Limits>) -> Self {
         let mut made = Self { levels: Vec::new() };
         for (parent, hierarchy) in above {
-            if hierarchy.version == Version::V2 {
+            if hierarchy.version == Version::V2 && limits.is_some() {
                 enable_controllers(&parent);
             }
             let dir = parent.join(name);
             fs::create_dir(&dir).unwrap_or_else(|error| panic!("cannot make {}: {error}", dir.display()));
             // From here on it is removed whatever happens.
             made.levels.push((hierarchy.clone(), dir.clone()));
-            limits.write(&hierarchy, &dir);
+            limits.unwrap_or(&Limits::default()).write(&hierarchy, &dir);
         }
         made
     }
