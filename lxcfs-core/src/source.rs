@@ -30,6 +30,16 @@ pub trait Source {
     /// [`SourceError`] with the path and the kind of failure.
     fn read(&self, path: &Path) -> Result<Bytes, SourceError>;
 
+    /// Reads the whole file for what hardly ever changes in it: the model of a CPU, the boot time, which lines there are. A
+    /// source that is asked all the time may give a text of a second ago; this one reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    fn read_steady(&self, path: &Path) -> Result<Bytes, SourceError> {
+        self.read(path)
+    }
+
     /// Reads `name` in the directory `dir`. The same as reading `dir/name`; a source that keeps directories open can
     /// do it without building that path.
     ///
@@ -85,6 +95,10 @@ impl<S: Source + ?Sized> Source for &S {
     fn read(&self, path: &Path) -> Result<Bytes, SourceError> {
         (**self).read(path)
     }
+    fn read_steady(&self, path: &Path) -> Result<Bytes, SourceError> {
+        (**self).read_steady(path)
+    }
+
     fn read_in(&self, dir: &Path, name: &str) -> Result<Bytes, SourceError> {
         (**self).read_in(dir, name)
     }

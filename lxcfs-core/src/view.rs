@@ -113,6 +113,15 @@ impl<'a> ContainerView<'a> {
         Ok(self.source.read(Path::new(path))?)
     }
 
+    /// One of the host's own files, for what hardly ever changes in it; see [`Source::read_steady`].
+    ///
+    /// # Errors
+    ///
+    /// As [`host`](Self::host).
+    pub fn host_steady(&self, path: &str) -> Result<Bytes, CaptureError> {
+        Ok(self.source.read_steady(Path::new(path))?)
+    }
+
     /// The container's cgroups.
     #[must_use]
     pub fn cgroup(&self) -> CgroupReader<'a> {

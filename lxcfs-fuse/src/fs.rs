@@ -346,11 +346,10 @@ impl Filesystem for Lxcfs {
         reply: ReplyEmpty,
     ) {
         self.texts.close(handle.0);
-        reply.ok();
-        // This may take longer, and nobody waits for it.
         if let Some(triggers) = self.triggers(ino.0) {
             triggers.release(handle.0);
         }
+        reply.ok();
     }
 
     fn opendir(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {

@@ -12,7 +12,8 @@
 //!
 //! Beside the threads that answer requests there are two: [the watchdog](watchdog) answers those that take too long, and
 //! [the housekeeper](housekeeper) looks at tasks for load averages and forgets containers that have ended. Both sleep when
-//! nobody reads. A third waits for the kernel's word once a caller has set [a pressure trigger](psi).
+//! nobody reads. Once a caller has set [a pressure trigger](psi), there are
+//! two more: one waits for the kernel's word, the other closes what the kernel is slow to close.
 // The pure part of lxcfs-core lists these as disallowed; here is where clocks are read and files opened.
 #![allow(clippy::disallowed_methods, reason = "the daemon reads clocks and opens files")]
 #![allow(rustdoc::private_intra_doc_links, reason = "the modules are the architecture")]

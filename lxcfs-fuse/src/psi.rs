@@ -11,6 +11,7 @@
 //! `Documentation/accounting/psi.rst`, "Monitoring for pressure thresholds"; `kernel/sched/psi.c`,
 //! `psi_trigger_create` and `psi_trigger_poll`.
 
+mod closer;
 mod privilege;
 mod text;
 mod watcher;
@@ -28,6 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fuser::PollEvents;
 use nix::errno::Errno;
 
+use closer::Closer;
 pub(crate) use privilege::Privilege;
 use text::Wanted;
 use watcher::{News, Watcher};
@@ -43,7 +45,7 @@ pub(crate) const ALWAYS: PollEvents = PollEvents::POLLIN
 /// And of one without trigger, or whose cgroup has been removed, so that nobody waits in vain.
 const NOTHING_TO_WAIT_FOR: PollEvents = ALWAYS.union(PollEvents::POLLERR).union(PollEvents::POLLPRI);
 
-/// The triggers of all open files. Dropping it removes them all and ends the thread.
+/// The triggers of all open files. Dropping it removes them all and ends the threads.
 ///
 /// Each trigger costs a descriptor, so there is a most of all, and of those of one cgroup: no container takes what others
 /// need.
@@ -56,17 +58,24 @@ pub(crate) struct Triggers {
 #[derive(Debug, Default)]
 struct Table {
     of_handle: BTreeMap<u64, Trigger>,
+    /// The cgroups of all of these and of those whose file is still to be closed, by their tokens.
+    cgroups: BTreeMap<u64, PathBuf>,
     /// Since the first trigger.
-    watcher: Option<Watcher>,
+    threads: Option<Threads>,
     last_token: u64,
 }
 
+#[derive(Debug)]
+struct Threads {
+    watcher: Watcher,
+    closer: Closer,
+}
+
 struct Trigger {
-    /// What the watcher calls it. A handle may come again, a token does not.
+    /// What the threads call it. A handle may come again, a token does not.
     token: u64,
-    cgroup: PathBuf,
     /// The kernel removes the trigger when this is closed.
-    _file: File,
+    file: File,
     fired: bool,
     wake: Option<Wake>,
 }
@@ -75,7 +84,6 @@ impl std::fmt::Debug for Trigger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Trigger")
             .field("token", &self.token)
-            .field("cgroup", &self.cgroup)
             .field("fired", &self.fired)
             .finish_non_exhaustive()
     }
@@ -84,7 +92,7 @@ impl std::fmt::Debug for Trigger {
 impl Triggers {
     const MOST_OF_CGROUP: usize = 32;
 
-    /// None yet, and no thread; there will be at most `most`.
+    /// None yet, and no threads; there will be at most `most`.
     pub(crate) fn with_most(most: usize) -> Self {
         Self {
             table: Arc::default(),
@@ -113,16 +121,9 @@ impl Triggers {
         })?;
         let mut table = lock(&self.table);
         table.has_room(handle, &cgroup, self.most)?;
-        let token = table.watch(&file, &self.table).map_err(|error| errno(&error))?;
-        let trigger = Trigger {
-            token,
-            cgroup,
-            _file: file,
-            fired: false,
-            wake: None,
-        };
-        table.of_handle.insert(handle, trigger);
-        Ok(())
+        table
+            .add(handle, cgroup, file, &self.table)
+            .map_err(|error| errno(&error))
     }
 
     /// What poll(2) on the handle reports now. An event is reported once. `wake` is kept in place of an earlier one,
@@ -145,17 +146,20 @@ impl Triggers {
 
     /// Removes the trigger of the handle, if it has one.
     pub(crate) fn release(&self, handle: u64) {
-        let removed = lock(&self.table).of_handle.remove(&handle);
-        // Closes the kernel's file, which may take a moment.
-        drop(removed);
+        let wake = lock(&self.table).remove(handle);
+        drop(wake);
     }
 }
 
 impl Drop for Triggers {
     fn drop(&mut self) {
-        // The thread has a reference to the table, so the table must not keep the thread.
-        let all = mem::take(&mut *lock(&self.table));
-        drop(all);
+        // The threads have a reference to the table, so the table must not keep the threads.
+        let Table { of_handle, threads, .. } = mem::take(&mut *lock(&self.table));
+        if let Some(threads) = threads {
+            for trigger in of_handle.into_values() {
+                threads.closer.close(trigger.token, trigger.file);
+            }
+        }
     }
 }
 
@@ -164,26 +168,53 @@ impl Table {
         if self.of_handle.contains_key(&handle) {
             return Err(Errno::EBUSY);
         }
-        let of_cgroup = self.of_handle.values().filter(|trigger| trigger.cgroup == cgroup);
-        if self.of_handle.len() >= most || of_cgroup.count() >= Triggers::MOST_OF_CGROUP {
+        let of_cgroup = self.cgroups.values().filter(|other| *other == cgroup);
+        if self.cgroups.len() >= most || of_cgroup.count() >= Triggers::MOST_OF_CGROUP {
             return Err(Errno::ENOSPC);
         }
         Ok(())
     }
 
-    /// Has the file watched, for `whole`, which is this table and its lock.
-    fn watch(&mut self, file: &File, whole: &Arc<Mutex<Self>>) -> io::Result<u64> {
-        let watcher = match &mut self.watcher {
-            Some(watcher) => watcher,
-            none => {
-                let whole = Arc::clone(whole);
-                none.insert(Watcher::start(move |token, news| tell(&whole, token, news))?)
-            }
+    /// Adds a trigger that has been set in that file. `whole` is this table and its lock.
+    fn add(&mut self, handle: u64, cgroup: PathBuf, file: File, whole: &Arc<Mutex<Self>>) -> io::Result<()> {
+        let threads = match &mut self.threads {
+            Some(threads) => threads,
+            none => none.insert(Threads::start(whole)?),
         };
         let token = self.last_token.wrapping_add(1);
-        watcher.add(file, token)?;
+        threads.watcher.add(&file, token)?;
         self.last_token = token;
-        Ok(token)
+        self.cgroups.insert(token, cgroup);
+        let trigger = Trigger {
+            token,
+            file,
+            fired: false,
+            wake: None,
+        };
+        self.of_handle.insert(handle, trigger);
+        Ok(())
+    }
+
+    /// Removes a trigger, and has its file closed. Whom it would have woken is not to be dropped under the lock.
+    fn remove(&mut self, handle: u64) -> Option<Wake> {
+        let trigger = self.of_handle.remove(&handle)?;
+        if let Some(threads) = &self.threads {
+            threads.closer.close(trigger.token, trigger.file);
+        }
+        trigger.wake
+    }
+}
+
+impl Threads {
+    fn start(table: &Arc<Mutex<Table>>) -> io::Result<Self> {
+        let [to_tell, to_free] = [Arc::clone(table), Arc::clone(table)];
+        let closed = move |token| {
+            lock(&to_free).cgroups.remove(&token);
+        };
+        Ok(Self {
+            watcher: Watcher::start(move |token, news| tell(&to_tell, token, news))?,
+            closer: Closer::start(closed)?,
+        })
     }
 }
 
@@ -193,20 +224,18 @@ fn tell(table: &Mutex<Table>, token: u64, news: News) {
     let found = table.of_handle.iter_mut().find(|(_, trigger)| trigger.token == token);
     // Released, a moment ago.
     let Some((handle, trigger)) = found else { return };
-    let wake = trigger.wake.take();
-    let gone = match news {
+    let wake = match news {
         News::Event => {
             trigger.fired = true;
-            None
+            trigger.wake.take()
         }
         // From now on the handle has none, and says so.
         News::Gone => {
             let handle = *handle;
-            table.of_handle.remove(&handle)
+            table.remove(handle)
         }
     };
     drop(table);
-    drop(gone);
     if let Some(wake) = wake {
         wake();
     }

@@ -18,9 +18,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A hundred readers in a container cost one capture in that time, and nobody can tell: the kernel's own counters
-    /// are gathered per tick or less often.
-    pub const COALESCE: Duration = Duration::from_millis(5);
+    /// A hundred readers in a container cost one capture in that time. It is a clock tick: no number in `/proc/stat`,
+    /// `/proc/uptime` or `/proc/diskstats` is finer.
+    pub const COALESCE: Duration = Duration::from_nanos(lxcfs_core::TICK_NSEC);
     /// Far beyond what any kernel file takes, and far below what a health check waits.
     pub const DEADLINE: Duration = Duration::from_secs(2);
 }

@@ -3,7 +3,8 @@
 //! Three kinds of files, three ways:
 //!
 //! * The container's own cgroup files are read for every capture, by a kept descriptor.
-//! * The host's own files tell all containers the same: read once for all within the coalescing time.
+//! * The host's own files tell all containers the same: read once for all within the coalescing time, and within
+//!   [`STEADY`] for what hardly ever changes in them.
 //! * The cgroups above the container's (how much a parent has left) are read for every capture on the way up, once for each
 //!   level. They are shared for [`ANCESTORS`], so that a capture costs the same at any depth.
 
@@ -22,6 +23,9 @@ use crate::personality::Personality;
 
 /// How long what the cgroups above a container say is shared, at least.
 pub(crate) const ANCESTORS: Duration = Duration::from_millis(100);
+
+/// How long what hardly ever changes in a file of the host's is shared: the model of a CPU, the boot time.
+const STEADY: Duration = Duration::from_secs(1);
 
 /// More texts than this are not shared; those whose time is over are dropped first.
 const MOST_SHARED: usize = 4096;
@@ -148,6 +152,13 @@ impl Source for Capture<'_> {
         self.sources.shared(path, self.personality, self.coalesce)
     }
 
+    /// A file of the host's that hardly ever changes.
+    fn read_steady(&self, path: &Path) -> Result<Bytes, SourceError> {
+        let path = path.as_os_str().to_owned();
+        let fresh_for = self.coalesce.max(STEADY);
+        self.sources.shared(path, self.personality, fresh_for)
+    }
+
     /// A file of a cgroup.
     fn read_in(&self, dir: &Path, name: &str) -> Result<Bytes, SourceError> {
         if self.is_own(dir) || name == "cgroup.procs" {
@@ -164,5 +175,78 @@ impl Source for Capture<'_> {
 
     fn read_link(&self, path: &Path) -> Result<PathBuf, SourceError> {
         self.sources.kept.read_link(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// A directory that stands for a hierarchy, with a container in a pod.
+    fn hierarchy() -> (tempfile::TempDir, Cgroups) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("pod/ct")).unwrap();
+        let cgroups = Cgroups::unified(dir.path(), "/pod/ct");
+        (dir, cgroups)
+    }
+
+    fn capture<'a>(sources: &'a Sources, cgroups: &'a Cgroups, coalesce: Duration) -> Capture<'a> {
+        sources.capture(cgroups, coalesce, Personality::default())
+    }
+
+    /// What is read after the file has said 1 and then 2.
+    fn read_after_change(path: &Path, read: impl Fn() -> Bytes) -> Bytes {
+        fs::write(path, "1").unwrap();
+        assert_eq!(read(), "1");
+        fs::write(path, "2").unwrap();
+        read()
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn the_own_cgroup_is_always_read_and_those_above_it_are_shared_for_a_moment() {
+        let (dir, cgroups) = hierarchy();
+        let sources = Sources::with_most(16);
+        for coalesce in [Duration::ZERO, HOUR] {
+            let capture = capture(&sources, &cgroups, coalesce);
+            let (own, above) = (dir.path().join("pod/ct"), dir.path().join("pod"));
+            let read = |dir: &Path| capture.read_in(dir, "memory.current").unwrap();
+            assert_eq!(read_after_change(&own.join("memory.current"), || read(&own)), "2");
+            assert_eq!(read_after_change(&above.join("memory.current"), || read(&above)), "1");
+            std::thread::sleep(ANCESTORS);
+            sources.drop_stale(ANCESTORS);
+            assert_eq!(read(&above), "2");
+            sources.drop_stale(Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_hosts_is_shared_within_the_coalescing_time_and_what_hardly_changes_longer() {
+        let (dir, cgroups) = hierarchy();
+        let sources = Sources::with_most(16);
+        let path = dir.path().join("meminfo");
+        for (coalesce, now) in [(Duration::ZERO, "2"), (HOUR, "1")] {
+            let capture = capture(&sources, &cgroups, coalesce);
+            assert_eq!(read_after_change(&path, || capture.read(&path).unwrap()), now);
+            sources.drop_stale(Duration::ZERO);
+            assert_eq!(read_after_change(&path, || capture.read_steady(&path).unwrap()), "1");
+            sources.drop_stale(Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn that_a_file_is_missing_is_shared_too() {
+        let (dir, cgroups) = hierarchy();
+        let sources = Sources::with_most(16);
+        let capture = capture(&sources, &cgroups, HOUR);
+        let path = dir.path().join("swaps");
+        assert_eq!(capture.read(&path).unwrap_err().kind, SourceErrorKind::NotFound);
+        fs::write(&path, "1").unwrap();
+        assert_eq!(
+            capture.read(&path).unwrap_err().to_string(),
+            format!("{}: no such file", path.display())
+        );
     }
 }

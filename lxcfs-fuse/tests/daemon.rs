@@ -268,6 +268,32 @@ fn a_log_that_nobody_reads_any_more_stops_nothing() {
 }
 
 #[test]
+fn it_sleeps_when_nobody_reads() {
+    let Some((daemon, container)) = start_with_container(&[]) else {
+        return;
+    };
+    daemon.read_in(&container, "proc/meminfo");
+    let switches = || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap();
+        let statuses = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap());
+        let voluntary = |status: String| {
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+            line.unwrap().trim().parse::<u64>().unwrap()
+        };
+        statuses.map(voluntary).sum::<u64>()
+    };
+    // After the read the watchdog looks around for a deadline at most. A container that ends wakes the housekeeper.
+    let pause = std::time::Duration::from_secs(3);
+    wait_until("nothing wakes it any more", || {
+        let before = switches();
+        std::thread::sleep(pause);
+        switches() == before
+    });
+}
+
+#[test]
 fn it_may_open_as_many_files_as_its_hard_limit_allows() {
     let Some(daemon) = start(&[]) else {
         return;

@@ -56,7 +56,8 @@ pub(super) const FILE: VirtualFile = VirtualFile {
 
 fn produce(view: &ContainerView<'_>, out: &mut Text) -> Result<(), CaptureError> {
     let model = view.cpus()?;
-    let host = view.host("/proc/cpuinfo")?;
+    // What changes from moment to moment in it are clock rates; on a large host the kernel takes long to find them out.
+    let host = view.host_steady("/proc/cpuinfo")?;
     if model.is_whole_host() && model.numbered() == model.shown() {
         out.push(host);
         return Ok(());

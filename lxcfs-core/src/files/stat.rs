@@ -162,25 +162,27 @@ impl CpuLines {
         }
         lines
     }
-
-    fn capture(view: &ContainerView<'_>, stat: &Stat<'_>) -> Result<Self, CaptureError> {
-        let model = view.cpus()?;
-        Ok(match view.cpu_counters(&model)? {
-            Some(counters) => Self::of_container(&model, &counters),
-            None => Self::of_host(&model, stat),
-        })
-    }
 }
 
 fn produce(view: &ContainerView<'_>, out: &mut Text) -> Result<(), CaptureError> {
-    let text = view.host("/proc/stat")?;
     let load = view.load()?;
     if view.shares_the_hosts_cpus() && load.is_none() {
-        out.push(text);
+        out.push(view.host("/proc/stat")?);
         return Ok(());
     }
+    let model = view.cpus()?;
+    let counters = view.cpu_counters(&model)?;
+    // If nothing that moves is the host's, what is left is its boot time, and which lines there are.
+    let text = if counters.is_some() && load.is_some() {
+        view.host_steady("/proc/stat")?
+    } else {
+        view.host("/proc/stat")?
+    };
     let stat = Stat::parse(&text);
-    let cpus = CpuLines::capture(view, &stat)?;
+    let cpus = match counters {
+        Some(counters) => CpuLines::of_container(&model, &counters),
+        None => CpuLines::of_host(&model, &stat),
+    };
     render(&stat, &cpus, load.as_ref(), out);
     Ok(())
 }

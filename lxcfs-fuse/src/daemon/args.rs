@@ -114,7 +114,7 @@ pub struct Args {
     #[arg(long, help_heading = OWN, conflicts_with = "enable_loadavg")]
     pub(super) no_loadavg: bool,
 
-    /// How long a rendering is shown again, in milliseconds; 0 for never [default: 5]
+    /// How long a rendering is shown again, in milliseconds; 0 for never [default: 10]
     #[arg(long, value_name = "MS", help_heading = OWN, value_parser = clap::value_parser!(u64).range(COALESCE_MS))]
     pub(super) coalesce: Option<u64>,
 

@@ -202,7 +202,10 @@ fn a_cgroup_has_so_many_and_all_have_so_many() {
         "there is room"
     );
     triggers.release(0);
-    assert_eq!(set(&triggers, most, path, RARE), Ok(()));
+    assert!(
+        until(SLACK, || set(&triggers, most, path, RARE) == Ok(())),
+        "as soon as it is closed"
+    );
 
     let triggers = Triggers::with_most(1);
     assert_eq!(set(&triggers, 1, path, RARE), Ok(()));
@@ -215,16 +218,17 @@ fn a_trigger_that_nobody_polled_is_released() {
         return;
     };
     let triggers = Triggers::with_most(1024);
-    for _ in 0..1000 {
-        assert_eq!(set(&triggers, 1, path, RARE), Ok(()));
+    for _ in 0..100 {
+        assert!(until(SLACK, || set(&triggers, 1, path, RARE) == Ok(())));
         triggers.release(1);
     }
     assert!(lock(&triggers.table).of_handle.is_empty());
+    assert!(until(SLACK, || lock(&triggers.table).cgroups.is_empty()));
 }
 
 #[test]
-fn the_thread_ends_with_the_triggers() {
-    let Some(path) = hosts_file("the_thread_ends_with_the_triggers") else {
+fn the_threads_end_with_the_triggers() {
+    let Some(path) = hosts_file("the_threads_end_with_the_triggers") else {
         return;
     };
     let triggers = Triggers::with_most(1024);
