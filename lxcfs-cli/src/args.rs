@@ -179,13 +179,14 @@ const RUN_ABOUT: &str = "\
 Run a command in a limited container that sees its own limits
 
 The command gets a cgroup of its own in each hierarchy, a pid namespace and a mount namespace. There, /proc is its own \
-and the virtual files stand over the host's, read-only, as they are at the moment of the start: what changes later \
-(uptime, free memory) they do not follow. Files that are live come with the daemon, lxcfs.
+and the virtual files stand over the host's, read-only. They are live, as with the daemon, lxcfs: this process answers \
+each read as long as the command runs. Nobody else sees the mount, and nothing is left of it afterwards.
 
-It needs root, or a process that may create namespaces and cgroups. The cgroups are made below the root of each \
+It needs /dev/fuse, and root, or a process that may create namespaces and cgroups. The cgroups are made below the root of each \
 hierarchy as lxcfs-run-PID-STARTTIME and removed at the end; those of runs that were killed are removed by the next.
 
-A file of which the kernel has nothing for a container, such as pressure without cgroup v2, is hidden by an empty one.";
+A file of which the kernel has nothing for a container, such as pressure without cgroup v2, cannot be read: its error \
+is EOPNOTSUPP.";
 
 const RUN_AFTER_HELP: &str = "\
 Sizes are whole or decimal numbers with a unit: 268435456, 256M, 1.5G, 512MiB (K, M, G, T count by 1024).
@@ -226,7 +227,7 @@ pub(crate) struct Run {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) hierarchy: WhichHierarchy,
 
-    /// Say what is hidden and what is left out
+    /// Log on the standard error what cannot be shown, and why
     #[arg(long, short)]
     pub(crate) verbose: bool,
 

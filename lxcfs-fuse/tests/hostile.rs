@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use lxcfs_core::TABLE;
 use lxcfs_testing::{Caller, Cgroup, Container, Daemon, Limits, PATIENCE, act_if_told, becomes_true, wait_until};
-use rig::{Expected, meminfo, mounted, shape};
+use rig::{Expected, meminfo, mounted, rounds, shape};
 
 #[test]
 fn act() {
@@ -173,7 +173,7 @@ fn threads_that_share_a_descriptor_each_get_pieces_of_whole_texts() {
 }
 
 fn threads_on_one_descriptor(path: &str) {
-    const ROUNDS: u32 = 300;
+    let rounds = rounds(300);
     let file = File::open(path).unwrap();
     let renderings = Mutex::new(HashSet::from([pread(&file, 0, WHOLE)]));
     let pieces = Mutex::new(HashSet::new());
@@ -182,7 +182,7 @@ fn threads_on_one_descriptor(path: &str) {
         // A text is made anew only by a read from the beginning, and each of those gets all of it.
         for _ in 0..3 {
             scope.spawn(|| {
-                for _ in 0..ROUNDS {
+                for _ in 0..rounds {
                     let text = pread(&file, 0, WHOLE);
                     renderings.lock().unwrap().insert(text);
                 }
@@ -191,7 +191,7 @@ fn threads_on_one_descriptor(path: &str) {
         for thread in 0..3 {
             let (file, pieces) = (&file, &pieces);
             scope.spawn(move || {
-                for round in 0..ROUNDS {
+                for round in 0..rounds {
                     let offset = usize::try_from(1 + round * 37 + thread).unwrap() % length.max(2);
                     let piece = pread(file, u64::try_from(offset).unwrap(), 200);
                     pieces.lock().unwrap().insert((offset, piece));
@@ -239,7 +239,7 @@ fn many_open(paths: &[&str]) {
     let open: Vec<_> = paths
         .iter()
         .cycle()
-        .take(900)
+        .take(usize::try_from(rounds(900)).unwrap())
         .map(|path| {
             let file = File::open(path).unwrap();
             let text = pread(&file, 0, WHOLE);
@@ -262,7 +262,7 @@ fn readers_that_are_killed_leave_nothing() {
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
         container.caller().text(&[&["cat"], paths.as_slice()].concat());
         let before = kept(daemon);
-        for round in 0..200 {
+        for round in 0..u64::from(rounds(200)) {
             let reader = container.caller().act("for ever", &paths);
             // Some are killed before they read, some while they do.
             if round % 4 != 0 {
@@ -304,7 +304,7 @@ fn a_reader_that_is_moved_while_it_reads_sees_where_it_was_or_is_and_never_the_h
     let mut reader = Caller::host().act("totals", &[&path]);
     wait_until("the reader reads", || reader.said().contains(" kB"));
     let mut cgroup = None;
-    for round in 0..40 {
+    for round in 0..u64::from(rounds(40)) {
         let next = Cgroup::new(&Limits::default().memory(size(round) << 20));
         next.attach(reader.pid());
         // The one that it was in is removed while it reads.
@@ -359,7 +359,7 @@ fn containers_that_come_and_go_while_they_read_are_forgotten() {
     let path = daemon.file("proc/stat");
     Caller::host().read(&path);
     let before = kept(&daemon);
-    for _ in 0..50 {
+    for _ in 0..rounds(50) {
         let cgroup = Cgroup::new(&Limits::default().memory(64 << 20));
         let container = Container::start(&cgroup);
         let reader = container.caller().act("for ever", &[&path]);
@@ -373,7 +373,7 @@ fn containers_that_come_and_go_while_they_read_are_forgotten() {
 #[test]
 fn a_thousand_containers_see_their_own_and_are_forgotten() {
     let Some(mut daemon) = mounted() else { return };
-    let count = std::env::var("LXCFS_TESTS_CONTAINERS").map_or(1000, |text| text.parse().unwrap());
+    let count = u64::from(rounds(1000));
     let path = daemon.file("proc/meminfo");
     Caller::host().read(&path);
     let before = (kept(&daemon), daemon.memory_kib());
@@ -406,7 +406,7 @@ fn a_crowd_that_reads_at_once_is_served() {
     with_container(|daemon, container| {
         let paths = readable(daemon, container);
         let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-        let crowd: Vec<_> = (0..40)
+        let crowd: Vec<_> = (0..rounds(40))
             .map(|_| container.caller().start(&[&["cat"], paths.as_slice()].concat()))
             .collect();
         for one in crowd {

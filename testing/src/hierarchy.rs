@@ -3,9 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What cgroups of tests are made in.
-const CONTROLLERS: [&str; 8] = ["memory", "cpu", "cpuacct", "cpuset", "blkio", "io", "pids", "hugetlb"];
-
 /// Which kind of hierarchy it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -38,7 +35,7 @@ impl Hierarchy {
     }
 }
 
-/// All that are mounted and have controllers that containers are shown something of, and v2 in any case.
+/// All that are mounted.
 #[must_use]
 pub fn hierarchies() -> Vec<Hierarchy> {
     let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -62,16 +59,10 @@ fn hierarchy(line: &str) -> Option<Hierarchy> {
         ("cgroup2", _) => (Version::V2, available(&mount)),
         _ => return None,
     };
-    let controllers: Vec<_> = names
-        .split_whitespace()
-        .filter(|one| CONTROLLERS.contains(one))
-        .map(str::to_owned)
-        .collect();
-    let usable = root == "/" && (version == Version::V2 || !controllers.is_empty());
-    usable.then_some(Hierarchy {
+    (root == "/").then_some(Hierarchy {
         mount,
         version,
-        controllers,
+        controllers: names.split_whitespace().map(str::to_owned).collect(),
     })
 }
 
@@ -90,7 +81,8 @@ mod tests {
         let found = hierarchy(line).unwrap();
         assert_eq!(found.mount, Path::new("/sys/fs/cgroup/cpu,cpuacct"));
         assert!(found.has("cpu") && found.has("cpuacct") && !found.has("memory"));
-        assert_eq!(hierarchy("36 31 0:33 / /s rw - cgroup cgroup rw,devices"), None);
+        assert!(hierarchy("36 31 0:33 / /s rw - cgroup cgroup rw,xattr,name=systemd").is_some());
+        assert_eq!(hierarchy("36 31 0:33 /below /s rw - cgroup cgroup rw,devices"), None);
         assert_eq!(hierarchy("36 31 0:33 / /s rw - tmpfs tmpfs rw,cpu"), None);
         assert!(hierarchy("41 31 0:38 / /s/unified rw - cgroup2 cgroup2 rw").is_some());
     }

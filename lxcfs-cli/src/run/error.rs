@@ -40,6 +40,12 @@ pub(crate) enum RunError {
     EmptyCpuset { path: PathBuf },
     #[error("cannot put the container into its cgroup: {0}")]
     Attach(cgroups_rs::error::Error),
+    #[error(
+        "no place for the virtual files: none of /run, /mnt, /tmp, /srv and /dev is a directory without cgroups; make one"
+    )]
+    NoPlace,
+    #[error("cannot show live files: {0}")]
+    Files(#[from] lxcfs_fuse::MountError),
     #[error("{doing}: {cause}{}", advice(cause))]
     System { doing: &'static str, cause: io::Error },
     #[error("{}: {doing}: {cause}", path.display())]

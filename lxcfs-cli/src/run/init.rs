@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use nix::errno::Errno;
@@ -13,13 +14,12 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, setpgid};
 
 use super::error::RunError;
-use super::mounts::Staging;
 use super::signals::{self, Signals, Told};
-use super::{FAILED, pipes};
+use super::{FAILED, mounts, pipes};
 
-/// `ready` and `go` are the numbers of the pipes to the process outside.
-pub(crate) fn init(ready: RawFd, go: RawFd, command: &[OsString]) -> ExitCode {
-    match try_init(ready, go, command) {
+/// `ready` and `go` are the numbers of the pipes to the process outside, which mounts the virtual files at `place`.
+pub(crate) fn init(ready: RawFd, go: RawFd, place: &Path, command: &[OsString]) -> ExitCode {
+    match try_init(ready, go, place, command) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             crate::complain(&error);
@@ -28,7 +28,7 @@ pub(crate) fn init(ready: RawFd, go: RawFd, command: &[OsString]) -> ExitCode {
     }
 }
 
-fn try_init(ready: RawFd, go: RawFd, command: &[OsString]) -> Result<u8, RunError> {
+fn try_init(ready: RawFd, go: RawFd, place: &Path, command: &[OsString]) -> Result<u8, RunError> {
     // If the process outside is killed, so is the container: the kernel kills all of a pid namespace with its init.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(RunError::system("cannot tie the container to its parent"))?;
     // Else `ps` would show `exe`. The name does not matter enough to fail for.
@@ -37,14 +37,13 @@ fn try_init(ready: RawFd, go: RawFd, command: &[OsString]) -> Result<u8, RunErro
     let ready = pipes::inherited(ready, true).map_err(RunError::system("cannot open the pipe"))?;
     let go = pipes::inherited(go, false).map_err(RunError::system("cannot open the pipe"))?;
 
-    let staging = Staging::make()?;
     pipes::say(ready).map_err(RunError::system("cannot write to the process outside"))?;
-    // Meanwhile the process outside puts us into the cgroups and writes the files. Had it been killed before we asked to
-    // be killed with it, the pipe would end here without the word.
+    // Meanwhile the process outside puts us into the cgroups. Had it been killed before we asked to be killed with it,
+    // the pipe would end here without the word.
     if !pipes::hear(go).map_err(RunError::system("cannot hear the process outside"))? {
         return Ok(FAILED);
     }
-    staging.mount_files()?;
+    mounts::furnish(place)?;
     let command = start(command).map_err(RunError::system("cannot start a process"))?;
     // Signals to the process group are for the command; ours come from the process outside, one by one. Failing that,
     // the command would have them twice.

@@ -1,37 +1,60 @@
-//! `lxcfs-cli run`: the process outside the container, which makes it, waits for it and clears up.
+//! `lxcfs-cli run`: the process outside the container, which makes it, serves its files, waits for it and clears up.
+//!
+//! ```text
+//! outside                                          the container's init
+//!   mount namespace of its own, private
+//!   cgroups
+//!   next child in a new pid namespace ── starts ──▶  asks to be killed with its parent
+//!   pid namespace as it was                          ready
+//!   file system mounted, threads started
+//!   puts init into the cgroups, go ────────────────▶ mount namespace: a copy of that outside
+//!                                                    own /proc, files of the file system over it
+//!   reads signals, answers reads                     the file system's own mount taken away
+//!                                                    starts the command
+//! ```
+//!
+//! The order is what matters:
+//!
+//! * The mount namespace comes first, while there is one thread: it is entered by the thread that makes it, and threads
+//!   that exist already stay where they were. The file system's mount exists nowhere else than there and, as a copy, in
+//!   the container. Mounts end with the last process of their namespace: however this one ends, nothing is left mounted.
+//! * The child comes before the threads: what is forked is a process of one thread, without any part of the file system.
+//! * A process whose next child would be in another pid namespace may not start threads, so that is taken back.
+//! * The file system is mounted from outside the container's pid namespace: FUSE tells pids as they are in the namespace
+//!   of whoever mounts, and those are the ones that `/proc` here knows.
+//! * At the end: the container is killed, the file system unmounted, the cgroups removed.
 
 pub(crate) mod amount;
 mod cgroup;
 mod error;
 mod exec;
+mod files;
 mod hierarchy;
 mod init;
 mod leftover;
 mod mounts;
 mod pipes;
 mod signals;
-mod snapshot;
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use lxcfs_core::live::{self, Root};
 use lxcfs_core::{CpuList, Source as _};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::args::Run;
 use crate::failure::Failure;
-use crate::subject::Subject;
 use cgroup::ContainerCgroups;
 pub(crate) use error::RunError;
-use mounts::Staging;
 use signals::{Signals, Told, asks_to_end};
 
 /// The exit status of our own failures, as that of other tools which run commands in containers.
@@ -43,7 +66,7 @@ const ONE_REQUEST: Duration = Duration::from_secs(1);
 /// Less than this and hardly any command can start.
 const SMALL_MEMORY: u64 = 1 << 20;
 
-/// What we call ourselves with to be the container's init: the numbers of two pipes, the command.
+/// What we call ourselves with to be the container's init: the numbers of two pipes, where the files are, the command.
 const INIT: &str = "__init";
 
 /// What we call ourselves with to become the command.
@@ -55,7 +78,9 @@ pub(crate) fn inside(arguments: impl Iterator<Item = OsString>) -> Option<ExitCo
     let arguments: Vec<OsString> = arguments.collect();
     let number = |word: &OsString| word.to_str().and_then(|word| word.parse().ok());
     match arguments.as_slice() {
-        [_, word, ready, go, command @ ..] if word == INIT => Some(init::init(number(ready)?, number(go)?, command)),
+        [_, word, ready, go, place, command @ ..] if word == INIT => {
+            Some(init::init(number(ready)?, number(go)?, Path::new(place), command))
+        }
         [_, word, command @ ..] if word == EXEC => Some(exec::exec(command)),
         _ => None,
     }
@@ -73,20 +98,26 @@ pub(crate) fn run(run: &Run) -> ExitCode {
 
 fn try_run(run: &Run) -> Result<u8, Failure> {
     check(run)?;
+    if run.verbose {
+        files::log();
+    }
     // Before anything is made that has to be removed.
     let signals = Signals::block().map_err(RunError::system("cannot read signals"))?;
     let source = Root::host();
     let hierarchies = live::hierarchies(&source)?;
+    let place = files::private_place(&hierarchies)?;
     let cgroups = ContainerCgroups::create(run, &hierarchies)?;
 
-    let mut init = Container::start(run)?;
-    let done = init
-        .furnish(run, &cgroups)
-        .and_then(|()| Ok(wait(&mut init.child, &signals)?));
-    // The container first, its cgroups after it.
-    drop(init);
+    let mut container = Container::start(run, &place)?;
+    let files = files::mount_files(run, &place)?;
+    let done = container
+        .let_go(&cgroups)
+        .and_then(|()| wait(&mut container.child, &signals));
+    // The container first, what it needs after it.
+    drop(container);
+    drop(files);
     drop(cgroups);
-    done
+    Ok(done?)
 }
 
 fn check(run: &Run) -> Result<(), Failure> {
@@ -113,41 +144,41 @@ struct Container {
 }
 
 impl Container {
-    fn start(run: &Run) -> Result<Self, RunError> {
+    fn start(run: &Run, place: &Path) -> Result<Self, RunError> {
         let (ready, their_ready) = io::pipe().map_err(RunError::system("cannot make a pipe"))?;
         let (their_go, go) = io::pipe().map_err(RunError::system("cannot make a pipe"))?;
         let inheritable =
             |pipe: BorrowedFd<'_>| pipes::inheritable(pipe).map_err(RunError::system("cannot pass a pipe on"));
         let numbers = [inheritable(their_ready.as_fd())?, inheritable(their_go.as_fd())?];
+        let no_namespace = "cannot make a pid namespace";
+        let own_namespace = File::open("/proc/self/ns/pid").map_err(RunError::system(no_namespace))?;
         // Not for us, but for the next child: it is the first process of the new namespace.
-        unshare(CloneFlags::CLONE_NEWPID).map_err(RunError::system("cannot make a pid namespace"))?;
+        unshare(CloneFlags::CLONE_NEWPID).map_err(RunError::system(no_namespace))?;
         let child = Command::new("/proc/self/exe")
             .arg0("lxcfs-cli")
             .arg(INIT)
             .args(numbers.map(|number| number.to_string()))
+            .arg(place)
             .args(&run.command)
             .spawn()
             .map_err(RunError::system("cannot start the container's first process"))?;
-        Ok(Self {
+        let container = Self {
             child,
             ready,
             go: Some(go),
-        })
+        };
+        setns(own_namespace, CloneFlags::CLONE_NEWPID)
+            .map_err(RunError::system("cannot leave the container's pid namespace"))?;
+        Ok(container)
     }
 
-    /// Puts the container into its cgroups, writes its files, and lets it go.
-    fn furnish(&mut self, run: &Run, cgroups: &ContainerCgroups) -> Result<(), Failure> {
-        let pid = self.child.id();
+    /// Puts the container into its cgroups and lets it go.
+    fn let_go(&mut self, cgroups: &ContainerCgroups) -> Result<(), RunError> {
         // If it fails, it has said why, and its exit status says that it did.
         if !pipes::hear(&self.ready).map_err(RunError::system("cannot hear the container"))? {
             return Ok(());
         }
-        cgroups.attach(pid)?;
-        let subject = Subject::live(pid)?;
-        // Written from here, the files are not charged to the container's memory.
-        let root = PathBuf::from(format!("/proc/{pid}/root"));
-        let dir = root.join(Staging::dir().strip_prefix("/").unwrap_or(&Staging::dir()));
-        snapshot::write(&subject.view(run.policies.options()), &dir, run.verbose)?;
+        cgroups.attach(self.child.id())?;
         if let Some(go) = self.go.take() {
             pipes::say(go).map_err(RunError::system("cannot write to the container"))?;
         }

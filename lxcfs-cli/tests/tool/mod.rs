@@ -7,13 +7,16 @@
     clippy::panic,
     reason = "this is test code"
 )]
-#![allow(clippy::disallowed_methods, reason = "tests read files and clocks")]
+#![allow(clippy::disallowed_methods, reason = "tests read files")]
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use lxcfs_testing::{Machine, machine_has};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 /// The tool with these arguments.
 pub fn tool(arguments: &[&str]) -> Command {
@@ -40,25 +43,29 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Whether this is root, who may make cgroups and namespaces. Says that the test is skipped if not.
-pub fn require_root(name: &str) -> bool {
-    if nix::unistd::geteuid().is_root() {
-        return true;
-    }
-    skip(name, "root")
+/// Whether this machine has what `run` needs. Says that the test is skipped if not.
+pub fn can_run() -> bool {
+    machine_has(&[Machine::Root, Machine::Cgroups, Machine::Fuse])
 }
 
-/// Says that a test is skipped; fails where none may be.
-pub fn skip(name: &str, needs: &str) -> bool {
-    assert!(
-        std::env::var_os("LXCFS_TESTS_MUST_RUN").is_none(),
-        "{name} needs {needs}"
-    );
-    // Not `eprintln!`: the test harness would keep that to itself.
-    std::io::stderr()
-        .write_all(format!("SKIPPED {name}: needs {needs}\n").as_bytes())
+/// Starts a shell script in a container and waits until it says `ready`. Its standard input is a pipe.
+pub fn start(limits: &[&str], script: &str) -> (Child, BufReader<ChildStdout>) {
+    let arguments = [&["run"], limits, &["--", "sh", "-c", script]].concat();
+    let mut child = tool(&arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
         .unwrap();
-    false
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    (child, stdout)
+}
+
+/// Sends the tool a signal.
+pub fn send(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), signal).unwrap();
 }
 
 /// The cgroups of the `run` with that process number.
@@ -79,16 +86,4 @@ pub fn cgroups_of(pid: u32) -> Vec<PathBuf> {
     let top = below(Path::new("/sys/fs/cgroup"));
     let second = top.iter().filter(|path| !is_ours(path)).flat_map(|path| below(path));
     second.chain(top.clone()).filter(is_ours).collect()
-}
-
-/// Waits until something is so.
-pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(
-            start.elapsed() < Duration::from_secs(30),
-            "waited too long until {what}"
-        );
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }

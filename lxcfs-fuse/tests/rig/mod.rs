@@ -13,10 +13,22 @@ use lxcfs_core::live::{Root, boot_time, container_of_live, hierarchies};
 use lxcfs_core::{CaptureError, Container, ContainerView, find};
 use lxcfs_testing::{Daemon, Machine, machine_has};
 
+/// How many times slower than usual this machine is, as an emulated one is: `LXCFS_TESTS_SLOWER`.
+fn slower() -> u32 {
+    std::env::var("LXCFS_TESTS_SLOWER").map_or(1, |text| text.parse().unwrap())
+}
+
+/// How often something is done that is usually done so many times.
+pub(crate) fn rounds(usually: u32) -> u32 {
+    usually.div_ceil(slower())
+}
+
 /// The daemon with these arguments, mounted; none on a machine that cannot have one.
 pub(crate) fn mounted_with(arguments: &[&str]) -> Option<Daemon> {
+    // What is meant for a kernel that hangs would meet one that is only slow.
+    let patient: &[&str] = if slower() > 1 { &["--deadline", "60000"] } else { &[] };
     machine_has(&[Machine::Root, Machine::Cgroups, Machine::Fuse])
-        .then(|| Daemon::start(Path::new(env!("CARGO_BIN_EXE_lxcfs")), arguments))
+        .then(|| Daemon::start(Path::new(env!("CARGO_BIN_EXE_lxcfs")), &[patient, arguments].concat()))
 }
 
 /// The daemon, mounted.
