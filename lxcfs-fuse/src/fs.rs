@@ -274,11 +274,21 @@ impl Filesystem for Lxcfs {
         _: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let set = || self.set_trigger(request.pid(), ino.0, handle.0, text);
+        let mut is_set = false;
+        let set = || {
+            let result = self.set_trigger(request.pid(), ino.0, handle.0, text);
+            is_set = result.is_ok();
+            result
+        };
         match self.watched(reply, set) {
             Some((reply, Ok(()))) => reply.written(u32::try_from(text.len()).unwrap_or(u32::MAX)),
             Some((reply, Err(error))) => reply.error(error),
-            None => {}
+            // The caller was told that it failed, and may have closed the file since.
+            None => {
+                if let Some(triggers) = self.triggers(ino.0).filter(|_| is_set) {
+                    triggers.release(handle.0);
+                }
+            }
         }
     }
 

@@ -21,13 +21,22 @@ pub(crate) struct Watchdog<R> {
 
 #[derive(Debug)]
 struct Watched<R> {
-    slots: Vec<Mutex<Option<(Instant, R)>>>,
+    slots: Vec<Mutex<Slot<R>>>,
     /// There has been a request since the thread looked last.
     busy: AtomicBool,
     /// The thread looks around.
     awake: AtomicBool,
     end: AtomicBool,
     thread: OnceLock<Thread>,
+}
+
+/// A place for one request at a time. Who was late leaves it before its worker is done, and another request may lie here
+/// when it is.
+#[derive(Debug)]
+struct Slot<R> {
+    /// How many requests have lain here.
+    turn: u64,
+    waiting: Option<(Instant, R)>,
 }
 
 /// What the thread does.
@@ -44,7 +53,7 @@ impl<R: Send + 'static> Watchdog<R> {
     /// Watches as many requests as there are workers.
     pub(crate) fn start(workers: usize, duties: impl Duties<R>) -> io::Result<Self> {
         let watched = Arc::new(Watched {
-            slots: (0..workers.max(1)).map(|_| Mutex::new(None)).collect(),
+            slots: (0..workers.max(1)).map(|_| Mutex::new(Slot::empty())).collect(),
             busy: AtomicBool::new(false),
             awake: AtomicBool::new(false),
             end: AtomicBool::new(false),
@@ -73,9 +82,11 @@ impl<R: Send + 'static> Watchdog<R> {
         }
         for slot in &watched.slots {
             let mut place = lock(slot);
-            if place.is_none() {
-                *place = Some((Instant::now(), reply));
-                return Ok(Ticket { slot });
+            if place.waiting.is_none() {
+                place.turn = place.turn.wrapping_add(1);
+                place.waiting = Some((Instant::now(), reply));
+                let turn = place.turn;
+                return Ok(Ticket { slot, turn });
             }
         }
         Err(reply)
@@ -97,13 +108,24 @@ impl<R> Drop for Watchdog<R> {
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Ticket<'w, R> {
-    slot: &'w Mutex<Option<(Instant, R)>>,
+    slot: &'w Mutex<Slot<R>>,
+    turn: u64,
 }
 
 impl<R> Ticket<'_, R> {
     /// What the answer is to be given to; `None` if it has been given.
     pub(crate) fn finish(self) -> Option<R> {
-        lock(self.slot).take().map(|(_, reply)| reply)
+        let mut place = lock(self.slot);
+        if place.turn != self.turn {
+            return None;
+        }
+        place.waiting.take().map(|(_, reply)| reply)
+    }
+}
+
+impl<R> Slot<R> {
+    fn empty() -> Self {
+        Self { turn: 0, waiting: None }
     }
 }
 
@@ -122,7 +144,9 @@ impl<R> Watched<R> {
             }
             thread::park_timeout(duties.deadline().checked_div(2).unwrap_or_default());
             for slot in &self.slots {
-                let late = lock(slot).take_if(|(since, _)| since.elapsed() >= duties.deadline());
+                let late = lock(slot)
+                    .waiting
+                    .take_if(|(since, _)| since.elapsed() >= duties.deadline());
                 if let Some((_, reply)) = late {
                     duties.give_up(reply);
                 }
@@ -132,7 +156,7 @@ impl<R> Watched<R> {
     }
 
     fn is_working(&self) -> bool {
-        self.slots.iter().any(|slot| lock(slot).is_some())
+        self.slots.iter().any(|slot| lock(slot).waiting.is_some())
     }
 }
 
@@ -183,6 +207,16 @@ mod tests {
         assert_eq!(answered.recv().unwrap(), 7);
         assert_eq!(ticket.finish(), None);
         assert_eq!(watchdog.begin(8).unwrap().finish(), Some(8));
+    }
+
+    #[test]
+    fn who_is_late_does_not_answer_another() {
+        let (watchdog, answered, _) = start(1);
+        let late = watchdog.begin(1).unwrap();
+        assert_eq!(answered.recv().unwrap(), 1);
+        let other = watchdog.begin(2).unwrap();
+        assert_eq!(late.finish(), None);
+        assert_eq!(other.finish().or_else(|| answered.recv().ok()), Some(2));
     }
 
     #[test]
