@@ -1,6 +1,7 @@
 //! The live files: the file system of lxcfs-fuse, mounted where only this process and the container find it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lxcfs_core::cgroup::Hierarchies;
 use lxcfs_fuse::{MountOptions, Mounted, Settings};
@@ -19,14 +20,19 @@ use crate::args::Run;
 /// would leave behind.
 const PLACES: [&str; 5] = ["/run", "/mnt", "/tmp", "/srv", "/dev"];
 
+/// How long a reader waits before it gets an error. On a slow machine better a late answer: no other container waits.
+const DEADLINE: Duration = Duration::from_secs(60);
+
 /// Enters a mount namespace, where mounts are nobody else's and end with this process, and finds a place there.
 ///
 /// Only for a process of one thread: the others would stay behind.
 pub(crate) fn private_place(hierarchies: &Hierarchies) -> Result<PathBuf, RunError> {
     const NONE: Option<&str> = None;
     unshare(CloneFlags::CLONE_NEWNS).map_err(RunError::system("cannot make a mount namespace"))?;
-    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
-        .map_err(RunError::system("cannot make the mounts private"))?;
+    // What is mounted here is not mounted elsewhere; what is unmounted elsewhere is unmounted here, instead of staying in
+    // use.
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE)
+        .map_err(RunError::system("cannot part the mounts from the host's"))?;
     let fits = |place: &&Path| place.is_dir() && !hierarchies.iter().any(|one| one.mount.starts_with(place));
     let place = PLACES.iter().map(Path::new).find(fits);
     place.map(Path::to_path_buf).ok_or(RunError::NoPlace)
@@ -41,6 +47,7 @@ pub(crate) fn mount_files(run: &Run, place: &Path) -> Result<Mounted, RunError> 
     };
     let settings = Settings {
         view: run.policies.options(),
+        deadline: DEADLINE,
         ..Settings::default()
     };
     let mounted = lxcfs_fuse::mount(&options, settings, |end| {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! outside                                          the container's init
-//!   mount namespace of its own, private
+//!   mount namespace of its own
 //!   cgroups
 //!   next child in a new pid namespace ── starts ──▶  asks to be killed with its parent
 //!   pid namespace as it was                          ready

@@ -13,7 +13,7 @@ const NONE: Option<&str> = None;
 /// Enters the container's mount namespace, binds the files that are mounted at `place` where they belong, read-only as
 /// they are there, and takes that mount away.
 pub(crate) fn furnish(place: &Path) -> Result<(), RunError> {
-    // A copy of a namespace whose mounts are private: so are its own.
+    // A copy of a namespace whose mounts go nowhere else: its own do not either.
     unshare(CloneFlags::CLONE_NEWNS).map_err(RunError::system("cannot make a mount namespace"))?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), "/proc", Some("proc"), flags, NONE)
