@@ -174,7 +174,7 @@ fn a_signal_reaches_the_command_and_nothing_is_left() {
     assert!(!cgroups_of(child.id()).is_empty());
     send(&child, Signal::SIGTERM);
     assert_eq!(child.wait().unwrap().code(), Some(9));
-    assert_eq!(cgroups_of(child.id()), [""; 0].map(std::path::PathBuf::from));
+    assert_eq!(cgroups_of(child.id()), [""; 0].map(PathBuf::from));
 }
 
 #[test]
