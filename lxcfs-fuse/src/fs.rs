@@ -11,8 +11,9 @@ use fuser::{
     OpenAccMode, OpenFlags, PollEvents, PollFlags, PollNotifier, ReplyAttr, ReplyData, ReplyDirectory, ReplyEmpty,
     ReplyEntry, ReplyOpen, ReplyPoll, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
-use lxcfs_core::{Entry as DirectoryEntry, EntryKind, Pid};
+use lxcfs_core::{Entry as DirectoryEntry, Pid};
 
+use crate::attributes::{self, file_type};
 use crate::failure::Failure;
 use crate::handles::{Handles, piece};
 use crate::psi::{self, Privilege, Triggers, Wake};
@@ -59,39 +60,7 @@ impl Lxcfs {
     }
 
     fn attributes(&self, node: Node) -> FileAttr {
-        let is_directory = node.kind == EntryKind::Directory;
-        let is_of_proc = node.row.is_some_and(|row| row.path.starts_with("proc/"));
-        let perm = match node.kind {
-            EntryKind::Directory => 0o555,
-            EntryKind::Symlink => 0o777,
-            // As the host has it: what objects its kernel has is root's business.
-            EntryKind::File if node.row.is_some_and(|row| row.path == "proc/slabinfo") => 0o400,
-            // As the kernel has it: everybody may set a trigger.
-            EntryKind::File if self.triggers(node.ino).is_some() => 0o666,
-            EntryKind::File | EntryKind::PrivateFile => 0o444,
-        };
-        FileAttr {
-            ino: INodeNo(node.ino),
-            // Kernel files have no size before they are read; in sysfs all have that of a page.
-            size: if node.kind == EntryKind::File && !is_of_proc {
-                4096
-            } else {
-                0
-            },
-            blocks: 0,
-            atime: self.since,
-            mtime: self.since,
-            ctime: self.since,
-            crtime: self.since,
-            kind: file_type(node.kind),
-            perm,
-            nlink: if is_directory { 2 } else { 1 },
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            blksize: 4096,
-            flags: 0,
-        }
+        attributes::of(node, self.triggers(node.ino).is_some(), self.since)
     }
 
     /// Works at a request that may wait for the kernel; `None` if it has been answered meanwhile.
@@ -387,14 +356,6 @@ impl Filesystem for Lxcfs {
     fn releasedir(&self, _: &Request, _: INodeNo, handle: FileHandle, _: OpenFlags, reply: ReplyEmpty) {
         self.listings.close(handle.0);
         reply.ok();
-    }
-}
-
-fn file_type(kind: EntryKind) -> FileType {
-    match kind {
-        EntryKind::Directory => FileType::Directory,
-        EntryKind::Symlink => FileType::Symlink,
-        EntryKind::File | EntryKind::PrivateFile => FileType::RegularFile,
     }
 }
 

@@ -19,6 +19,7 @@
 #![allow(rustdoc::private_intra_doc_links, reason = "the modules are the architecture")]
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
+mod attributes;
 mod callers;
 mod counters;
 pub mod daemon;

@@ -262,19 +262,19 @@ fn an_event_per_window_wakes_and_is_reported_once() {
         ),
         Ok(())
     );
-    // Another's, which does not see its neighbour's events as its own: what works in there waits for no memory.
-    let other = cgroup.file().with_file_name("memory.pressure");
-    assert_eq!(set(&triggers, 2, &other, RARE), Ok(()));
+    // Another's on the same file: the kernel wakes both, and has something to tell one.
+    let ten_seconds = b"full 10000000 10000000";
+    assert_eq!(set(&triggers, 2, &cgroup.file(), ten_seconds), Ok(()));
     let (first_wake, mut woken) = wake();
     assert_eq!(triggers.poll(1, first_wake), ALWAYS);
     let (wake_of_other, other_woken) = wake();
     assert_eq!(triggers.poll(2, wake_of_other), ALWAYS);
     assert!(woken.recv_timeout(window * 2).is_err(), "nobody works in it");
 
-    cgroup.press();
     let start = Instant::now();
+    cgroup.press();
     let mut events = 0_u32;
-    while events < 4 {
+    while events < 3 {
         woken.recv_timeout(SLACK).unwrap();
         assert!(woken.recv().is_err(), "it is called once");
         let (next_wake, next_woken) = wake();
@@ -283,8 +283,13 @@ fn an_event_per_window_wakes_and_is_reported_once() {
         woken = next_woken;
         events += 1;
     }
-    assert!(start.elapsed() > window * 2, "four events in {:?}", start.elapsed());
-    assert!(other_woken.try_recv().is_err(), "it has had no event");
+    let taken = start.elapsed();
+    assert!(taken > window, "three events in {taken:?}");
+    // On a host with much other work, all may stall for long.
+    assert!(
+        other_woken.try_recv().is_err() || taken > Duration::from_secs(10),
+        "{taken:?}"
+    );
 }
 
 #[test]
