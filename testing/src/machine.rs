@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::hierarchy::hierarchies;
+use crate::hierarchy::{Version, hierarchies};
 
 /// What a test needs of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub enum Machine {
     Swap,
     /// More than one CPU.
     Cpus,
+    /// The memory controller on cgroup v1.
+    V1,
+    /// Pressure stall information.
+    Pressure,
 }
 
 impl Machine {
@@ -27,6 +31,10 @@ impl Machine {
             Self::Cgroups => hierarchies().iter().any(|one| one.has("memory") && one.is_writable()),
             Self::Fuse => Path::new("/dev/fuse").exists(),
             Self::Swap => std::fs::read_to_string("/proc/swaps").is_ok_and(|swaps| swaps.lines().count() > 1),
+            Self::V1 => hierarchies()
+                .iter()
+                .any(|one| one.version == Version::V1 && one.has("memory")),
+            Self::Pressure => Path::new("/proc/pressure/cpu").exists(),
             Self::Cpus => std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1),
         }
     }
@@ -38,6 +46,8 @@ impl Machine {
             Self::Fuse => "/dev/fuse",
             Self::Swap => "swap",
             Self::Cpus => "more than one CPU",
+            Self::V1 => "cgroup v1",
+            Self::Pressure => "a kernel that tells pressure",
         }
     }
 }
@@ -49,7 +59,7 @@ pub fn machine_has(all: &[Machine]) -> bool {
     let missing = all.iter().find(|one| !one.is_there());
     match missing {
         None => {}
-        Some(one @ (Machine::Swap | Machine::Cpus)) => say(one.name()),
+        Some(one @ (Machine::Swap | Machine::Cpus | Machine::V1 | Machine::Pressure)) => say(one.name()),
         Some(one) => skipped(one.name()),
     }
     missing.is_none()
