@@ -18,7 +18,7 @@ pub struct Container {
 }
 
 /// The first process of a pid namespace: the container's life is its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Init {
     /// Its pid as the host numbers it.
     pub pid: Pid,

@@ -57,6 +57,18 @@ pub trait Source {
     /// As [`read`](Self::read).
     fn list(&self, dir: &Path) -> Result<Vec<Entry>, SourceError>;
 
+    /// The names of the directories in a directory. A source that can tell them without looking at the files beside them
+    /// does so.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    fn list_directories(&self, dir: &Path) -> Result<Vec<String>, SourceError> {
+        let entries = self.list(dir)?.into_iter();
+        let directories = entries.filter(|entry| entry.kind == EntryKind::Directory);
+        Ok(directories.map(|entry| entry.name).collect())
+    }
+
     /// The text of a symbolic link. `/proc/PID/ns/pid` is one: `pid:[4026531836]`.
     ///
     /// # Errors
@@ -105,6 +117,10 @@ impl<S: Source + ?Sized> Source for &S {
     fn list(&self, dir: &Path) -> Result<Vec<Entry>, SourceError> {
         (**self).list(dir)
     }
+    fn list_directories(&self, dir: &Path) -> Result<Vec<String>, SourceError> {
+        (**self).list_directories(dir)
+    }
+
     fn read_link(&self, path: &Path) -> Result<PathBuf, SourceError> {
         (**self).read_link(path)
     }
@@ -121,7 +137,7 @@ pub struct Entry {
 }
 
 /// What a directory entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKind {
     /// A regular file that everybody may read.
     File,

@@ -13,8 +13,8 @@ use crate::parse;
 use crate::source::Source;
 use crate::state::load::Tasks;
 
-/// No look goes through more processes than this: a container with more shows the load of a part of them.
-pub const MOST_PROCESSES: usize = 8192;
+/// No look goes through more threads than this: a container with more shows the load of a part of them.
+pub const MOST_THREADS: usize = 8192;
 
 /// What one `/proc/PID/status` or `/proc/PID/task/TID/status` says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Status {
 
 /// Looks at the tasks of the container; `None` if it has no cgroup that would tell them from others.
 pub(crate) fn look(source: &dyn Source, container: &Container) -> Result<Option<Tasks>, CaptureError> {
-    let Some(pids) = CgroupReader::new(source, &container.cgroups).processes(MOST_PROCESSES)? else {
+    let Some(pids) = CgroupReader::new(source, &container.cgroups).processes(MOST_THREADS)? else {
         return Ok(None);
     };
     let level = match container.init {
@@ -71,7 +71,11 @@ pub(crate) fn look(source: &dyn Source, container: &Container) -> Result<Option<
         None => 0,
     };
     let mut tasks = Tasks::default();
+    let is_room = |tasks: &Tasks| tasks.threads < u64::try_from(MOST_THREADS).unwrap_or(u64::MAX);
     for pid in pids {
+        if !is_room(&tasks) {
+            break;
+        }
         // A process that has ended meanwhile does not count.
         let Ok(text) = source.read(&status_path(&format!("/proc/{pid}"))) else {
             continue;
@@ -82,8 +86,11 @@ pub(crate) fn look(source: &dyn Source, container: &Container) -> Result<Option<
             continue;
         }
         let threads = PathBuf::from(format!("/proc/{pid}/task"));
-        for entry in source.list(&threads).unwrap_or_default() {
-            if let Ok(text) = source.read(&threads.join(entry.name).join("status")) {
+        for name in source.list_directories(&threads).unwrap_or_default() {
+            if !is_room(&tasks) {
+                break;
+            }
+            if let Ok(text) = source.read(&threads.join(name).join("status")) {
                 Status::parse(&text, level).count(&mut tasks);
             }
         }

@@ -10,7 +10,6 @@ use crate::tree::Node;
 /// The attributes of a node. `takes_triggers`: it can be written; `since`: the time that all files have.
 pub(crate) fn of(node: Node, takes_triggers: bool, since: SystemTime) -> FileAttr {
     let is_directory = node.kind == EntryKind::Directory;
-    let is_of_proc = node.row.is_some_and(|row| row.path.starts_with("proc/"));
     let perm = match node.kind {
         EntryKind::Directory => 0o555,
         EntryKind::Symlink => 0o777,
@@ -20,8 +19,9 @@ pub(crate) fn of(node: Node, takes_triggers: bool, since: SystemTime) -> FileAtt
         EntryKind::File if takes_triggers => 0o666,
         EntryKind::File | EntryKind::PrivateFile => 0o444,
     };
-    // Kernel files have no size before they are read; in sysfs all have that of a page.
-    let has_size = node.kind == EntryKind::File && !is_of_proc;
+    // That of a page, as files of sysfs have it. With 0, as in procfs, sendfile(2) and splice(2) would end at once and
+    // say that the file is empty; so they ask, are refused (see `Filesystem::read`), and their callers read.
+    let has_size = node.kind == EntryKind::File;
     FileAttr {
         ino: INodeNo(node.ino),
         size: if has_size { 4096 } else { 0 },

@@ -64,9 +64,23 @@ pub(crate) struct Callers<T> {
 /// is forgotten.
 #[derive(Debug)]
 struct Threads<T> {
-    young: HashMap<Pid, Arc<Known<T>>>,
-    old: HashMap<Pid, Arc<Known<T>>>,
+    young: Generation<T>,
+    old: Generation<T>,
     seen_once: HashSet<Pid>,
+}
+
+/// Threads of one generation, by their ids.
+type Generation<T> = HashMap<Pid, Arc<Known<T>>>;
+
+impl<T> Threads<T> {
+    /// Adds one to the younger generation. Answers those who are forgotten for that.
+    fn add(&mut self, thread: Pid, known: Arc<Known<T>>, half: usize) -> Option<Generation<T>> {
+        self.young.insert(thread, known);
+        (self.young.len() >= half).then(|| {
+            let young = std::mem::take(&mut self.young);
+            std::mem::replace(&mut self.old, young)
+        })
+    }
 }
 
 impl<T: Clone> Callers<T> {
@@ -83,16 +97,20 @@ impl<T: Clone> Callers<T> {
 
     /// What was found for that thread, if it is still the same one and where it was. `now` is the time since boot.
     pub(crate) fn find(&self, thread: Pid, now: Duration) -> Option<T> {
+        let mut aged = None;
         let known = {
             let mut threads = self.lock();
-            if let Some(known) = threads.young.get(&thread) {
-                Arc::clone(known)
-            } else {
-                let known = threads.old.remove(&thread)?;
-                threads.young.insert(thread, Arc::clone(&known));
-                known
+            match threads.young.get(&thread) {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let known = threads.old.remove(&thread)?;
+                    aged = threads.add(thread, Arc::clone(&known), self.half);
+                    known
+                }
             }
         };
+        // Closed here, where the lock is no longer held.
+        drop(aged);
         let found = known.find(now);
         if found.is_none() {
             self.lock().young.remove(&thread);
@@ -125,11 +143,7 @@ impl<T: Clone> Callers<T> {
                 // Just read, but when is not known here.
                 seen: AtomicU64::new(0),
             });
-            threads.young.insert(thread, known);
-            (threads.young.len() >= self.half).then(|| {
-                let young = std::mem::take(&mut threads.young);
-                std::mem::replace(&mut threads.old, young)
-            })
+            threads.add(thread, known, self.half)
         };
         // Closed here, where the lock is no longer held.
         drop(forgotten);
@@ -165,6 +179,13 @@ impl<T: Clone> Callers<T> {
 
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Whether a thread's `/proc/TID/cgroup` still says that.
+pub(crate) fn cgroup_again(file: &File, cgroup: &[u8]) -> bool {
+    let mut room = vec![0; cgroup.len().saturating_add(1)];
+    file.read_at(&mut room, 0)
+        .is_ok_and(|length| room.get(..length) == Some(cgroup))
 }
 
 /// Opens and reads a thread's `/proc/TID/cgroup`.
@@ -259,8 +280,15 @@ mod tests {
             for _ in 0..2 {
                 ask(&callers, child.id(), child.id());
             }
-            assert!(callers.count() <= 4);
             assert_eq!(find(&callers, me), Some(0), "who asks all the time is never forgotten");
+            // All ask again, so that each of them moves from one generation to the other.
+            for child in &children {
+                find(&callers, child.id());
+                assert!(callers.count() <= 4);
+            }
+            for _ in 0..2 {
+                ask(&callers, me, 0);
+            }
         }
         for child in &mut children {
             child.kill().unwrap();

@@ -2,15 +2,11 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use lxcfs_core::{Container, Remembered, TABLE, VirtualFile};
-
-/// How long it is believed that a container is where it was found. What is checked at every read is where the *caller* is;
-/// this is for its init, which a runtime puts into its cgroup once.
-const BELIEVED: Duration = Duration::from_secs(2);
+use lxcfs_core::{Container, Remembered, VirtualFile};
 
 /// What is known of one container.
 #[derive(Debug)]
@@ -19,11 +15,15 @@ pub(crate) struct Entry {
     pub(crate) id: u64,
     /// Counters that go on from read to read.
     pub(crate) remembered: Remembered,
-    found: RwLock<(Instant, Arc<Container>)>,
+    /// Who it is: an init, if it has one, and its cgroups. A container that is moved is another one.
+    pub(crate) container: Container,
     /// Readable once the container's init has ended. `None` for callers of the host's pid namespace, and before Linux 5.3.
     pub(crate) init: Option<OwnedFd>,
     is_gone: AtomicBool,
-    texts: [Mutex<Option<Rendering>>; TABLE.len()],
+    /// What was shown of each row that has been read: a few.
+    texts: Mutex<Vec<(&'static VirtualFile, Rendering)>>,
+    /// When it was last asked for, in milliseconds since boot.
+    used: AtomicU64,
     /// When its tasks were last asked for, in milliseconds since boot; 0 for never.
     tasks_wanted: AtomicU64,
 }
@@ -48,71 +48,63 @@ impl Entry {
         Self {
             id,
             remembered: Remembered::new(),
-            found: RwLock::new((Instant::now(), Arc::new(container))),
+            container,
             init,
             is_gone: AtomicBool::new(false),
-            texts: std::array::from_fn(|_| Mutex::default()),
+            texts: Mutex::default(),
+            used: AtomicU64::new(0),
             tasks_wanted: AtomicU64::new(0),
         }
     }
 
-    /// The container, as it was found last.
-    pub(crate) fn container(&self) -> Arc<Container> {
-        Arc::clone(&self.found.read().unwrap_or_else(PoisonError::into_inner).1)
+    /// It is asked for.
+    pub(crate) fn is_used(&self, now: Duration) {
+        self.used.store(millis(now), Ordering::Relaxed);
     }
 
-    /// Whether it is time to look again where the container is.
-    pub(crate) fn is_doubtful(&self) -> bool {
-        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
-        found.0.elapsed() >= BELIEVED
-    }
-
-    /// It has been found again.
-    pub(crate) fn is_at(&self, container: Container) {
-        let container = Arc::new(container);
-        let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
-        *found = (Instant::now(), container);
+    /// When it was last asked for, in milliseconds since boot.
+    pub(crate) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
     }
 
     /// What was shown of a row, if that was no longer ago and under the same settings.
     pub(crate) fn shown(&self, row: &VirtualFile, settings: u64, fresh_for: Duration) -> Option<Bytes> {
-        let slot = self.slot(row)?;
-        let rendering = slot.as_ref()?;
+        let texts = self.texts();
+        let (_, rendering) = texts.iter().find(|(shown, _)| std::ptr::eq(*shown, row))?;
         let fresh = rendering.settings == settings && rendering.at.elapsed() < fresh_for;
         fresh.then(|| rendering.text.clone())
     }
 
     /// This is shown of a row now.
-    pub(crate) fn show(&self, row: &VirtualFile, rendering: Rendering) {
-        let Some(mut slot) = self.slot(row) else { return };
-        let old = slot.replace(rendering);
-        drop(slot);
+    pub(crate) fn show(&self, row: &'static VirtualFile, rendering: Rendering) {
+        let mut texts = self.texts();
+        let old = match texts.iter_mut().find(|(shown, _)| std::ptr::eq(*shown, row)) {
+            Some((_, old)) => Some(std::mem::replace(old, rendering)),
+            None => {
+                texts.push((row, rendering));
+                None
+            }
+        };
+        drop(texts);
         drop(old);
     }
 
     /// Drops renderings that nobody would be shown again.
     pub(crate) fn drop_stale(&self, older_than: Duration) {
-        for slot in &self.texts {
-            let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-            if slot
-                .as_ref()
-                .is_some_and(|rendering| rendering.at.elapsed() >= older_than)
-            {
-                *slot = None;
-            }
+        let mut texts = self.texts();
+        texts.retain(|(_, rendering)| rendering.at.elapsed() < older_than);
+        if texts.is_empty() {
+            texts.shrink_to_fit();
         }
     }
 
-    fn slot(&self, row: &VirtualFile) -> Option<MutexGuard<'_, Option<Rendering>>> {
-        let at = TABLE.iter().position(|one| std::ptr::eq(one, row))?;
-        let slot = self.texts.get(at)?;
-        Some(slot.lock().unwrap_or_else(PoisonError::into_inner))
+    fn texts(&self) -> MutexGuard<'_, Vec<(&'static VirtualFile, Rendering)>> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its tasks are asked for.
     pub(crate) fn want_tasks(&self, now: Duration) {
-        let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        self.tasks_wanted.store(millis.max(1), Ordering::Relaxed);
+        self.tasks_wanted.store(millis(now).max(1), Ordering::Relaxed);
     }
 
     /// Whether its tasks were asked for within that time.
@@ -129,6 +121,10 @@ impl Entry {
     pub(crate) fn is_gone(&self) -> bool {
         self.is_gone.load(Ordering::Acquire)
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! The file system that the kernel talks to: look up, ask, reply. It decides nothing.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use fuser::{
-    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner,
-    OpenAccMode, OpenFlags, PollEvents, PollFlags, PollNotifier, ReplyAttr, ReplyData, ReplyDirectory, ReplyEmpty,
-    ReplyEntry, ReplyOpen, ReplyPoll, ReplyWrite, Request, TimeOrNow, WriteFlags,
+    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, InitFlags,
+    KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags, PollNotifier, ReplyAttr, ReplyData,
+    ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyPoll, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
 use lxcfs_core::{Entry as DirectoryEntry, Pid};
 
@@ -74,8 +75,10 @@ impl Lxcfs {
         }
     }
 
-    /// The entry of that name in a directory.
-    fn entry(&self, caller: Pid, parent: u64, name: &OsStr) -> Result<Node, Errno> {
+    /// The entry of that name in a directory: all that the host has. The kernel keeps names for all containers together,
+    /// and one that is gone for one of them would take with it what others have mounted there. What a container does not
+    /// see is in none of its listings and cannot be read.
+    fn entry(&self, parent: u64, name: &OsStr) -> Result<Node, Errno> {
         let name = std::str::from_utf8(name.as_bytes()).map_err(|_| Errno::ENOENT)?;
         match self.tree.children(parent).ok_or(Errno::ENOENT)? {
             Children::Fixed(children) => {
@@ -87,7 +90,7 @@ impl Lxcfs {
                 Err(child) => {
                     let kind = self
                         .server
-                        .kind(caller, child.place())
+                        .kind_on_host(child.place())
                         .map_err(|failure| errno(&failure))?;
                     self.tree.number(&child, kind).ok_or(Errno::ENOENT)
                 }
@@ -127,7 +130,7 @@ impl Lxcfs {
             .map_err(|failure| errno(&failure))?;
         triggers
             .set(handle, &path, text, Privilege::of_caller(caller))
-            .map_err(|error| Errno::from(std::io::Error::from(error)))
+            .map_err(|error| Errno::from(io::Error::from(error)))
     }
 
     /// What is in a directory, with `.` and `..`.
@@ -170,15 +173,19 @@ type Listed = (u64, FileType, String);
 /// `flush` stays as it is: it says that there is no such thing, and the kernel does not ask again. So does everything
 /// that would change something.
 impl Filesystem for Lxcfs {
-    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let Some((reply, found)) = self.watched(reply, || self.entry(request.pid(), parent.0, name)) else {
+    fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
+        // Else the kernel has one lookup or listing at a time in each directory, and all containers share these. Every
+        // kernel since 4.7 has it.
+        let _ = config.add_capabilities(InitFlags::FUSE_PARALLEL_DIROPS);
+        Ok(())
+    }
+
+    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let Some((reply, found)) = self.watched(reply, || self.entry(parent.0, name)) else {
             return;
         };
         match found {
-            Ok(node) => {
-                let valid = if node.same_for_all { FOR_EVER } else { Duration::ZERO };
-                reply.entry(&valid, &self.attributes(node), Generation(0));
-            }
+            Ok(node) => reply.entry(&FOR_EVER, &self.attributes(node), Generation(0)),
             Err(error) => reply.error(error),
         }
     }
@@ -219,14 +226,20 @@ impl Filesystem for Lxcfs {
         offset: u64,
         size: u32,
         _: OpenFlags,
-        _: Option<LockOwner>,
+        reader: Option<LockOwner>,
         reply: ReplyData,
     ) {
+        // Of sendfile(2), splice(2) and private mappings, into the page cache, which belongs to all containers. Nobody in
+        // particular reads then. Who gets this error reads instead, as with other files that have no pages.
+        if reader.is_none() {
+            return reply.error(Errno::EINVAL);
+        }
         let read = || self.text(request.pid(), ino.0, handle.0, offset);
         match self.watched(reply, read) {
             Some((reply, Ok(text))) => reply.data(piece(&text, offset, size)),
             Some((reply, Err(error))) => reply.error(error),
-            None => {}
+            // Its file may be closed by now, and nobody would close it again.
+            None => self.texts.close(handle.0),
         }
     }
 
@@ -338,7 +351,7 @@ impl Filesystem for Lxcfs {
     fn readdir(&self, request: &Request, ino: INodeNo, handle: FileHandle, offset: u64, reply: ReplyDirectory) {
         let list = || self.listing(request.pid(), ino.0, handle.0, offset);
         let Some((mut reply, listing)) = self.watched(reply, list) else {
-            return;
+            return self.listings.close(handle.0);
         };
         let listing = match listing {
             Ok(listing) => listing,
@@ -360,5 +373,5 @@ impl Filesystem for Lxcfs {
 }
 
 fn errno(failure: &Failure) -> Errno {
-    Errno::from(std::io::Error::from(failure.errno()))
+    Errno::from(io::Error::from(failure.errno()))
 }

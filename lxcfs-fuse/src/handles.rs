@@ -7,25 +7,58 @@
 //! renders, at whatever offset.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use lxcfs_core::Entry;
 
 /// More locks than there are threads: two of them seldom meet.
 const SHARDS: usize = 16;
+
+/// What is kept for an open file beside its text.
+const EACH: usize = 64;
+
+/// What open files may keep in all. Who keeps many files open that he has not read to their ends costs others no memory:
+/// beyond this all is forgotten, and whoever reads on reads a new rendering.
+const MOST_BYTES: usize = 64 << 20;
 
 /// What open files have been read, by their handles.
 #[derive(Debug)]
 pub(crate) struct Handles<T> {
     next: AtomicU64,
     shards: [Mutex<HashMap<u64, T>>; SHARDS],
+    /// What all of them weigh.
+    bytes: AtomicUsize,
 }
 
-impl<T: Clone> Handles<T> {
+/// Something that takes memory.
+pub(crate) trait Weighs {
+    /// About so many bytes.
+    fn bytes(&self) -> usize;
+}
+
+impl Weighs for Bytes {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Weighs for Arc<[Entry]> {
+    fn bytes(&self) -> usize {
+        self.iter()
+            .map(|entry| size_of_val(entry).saturating_add(entry.name.len()))
+            .sum()
+    }
+}
+
+impl<T: Clone + Weighs> Handles<T> {
     /// `first` is the number of the first handle: one that no process before this one has given away.
     pub(crate) fn starting_at(first: u64) -> Self {
         Self {
             next: AtomicU64::new(first),
             shards: std::array::from_fn(|_| Mutex::default()),
+            bytes: AtomicUsize::new(0),
         }
     }
 
@@ -41,14 +74,35 @@ impl<T: Clone> Handles<T> {
 
     /// What is read on that handle from now on.
     pub(crate) fn put(&self, handle: u64, what: T) {
+        let more = what.bytes().saturating_add(EACH);
+        let all = self.bytes.fetch_add(more, Ordering::Relaxed).saturating_add(more);
         let old = self.shard(handle).insert(handle, what);
-        drop(old);
+        self.is_gone(old);
+        if all > MOST_BYTES {
+            self.forget_all();
+        }
+    }
+
+    fn forget_all(&self) {
+        for shard in &self.shards {
+            let gone = std::mem::take(&mut *shard.lock().unwrap_or_else(PoisonError::into_inner));
+            for (_, what) in gone {
+                self.is_gone(Some(what));
+            }
+        }
+    }
+
+    fn is_gone(&self, what: Option<T>) {
+        if let Some(what) = what {
+            let less = what.bytes().saturating_add(EACH);
+            self.bytes.fetch_sub(less, Ordering::Relaxed);
+        }
     }
 
     /// The file has been closed.
     pub(crate) fn close(&self, handle: u64) {
         let old = self.shard(handle).remove(&handle);
-        drop(old);
+        self.is_gone(old);
     }
 
     fn shard(&self, handle: u64) -> MutexGuard<'_, HashMap<u64, T>> {
@@ -78,12 +132,31 @@ mod tests {
         let (one, two) = (handles.open(), handles.open());
         assert_ne!(one, two);
         assert_eq!(handles.get(one), None);
-        handles.put(one, "a");
-        handles.put(two, "b");
-        handles.put(one, "c");
-        assert_eq!((handles.get(one), handles.get(two)), (Some("c"), Some("b")));
+        handles.put(one, Bytes::from("a"));
+        handles.put(two, Bytes::from("b"));
+        handles.put(one, Bytes::from("c"));
+        assert_eq!(
+            (handles.get(one), handles.get(two)),
+            (Some(Bytes::from("c")), Some(Bytes::from("b")))
+        );
         handles.close(one);
-        assert_eq!((handles.get(one), handles.get(two)), (None, Some("b")));
+        assert_eq!((handles.get(one), handles.get(two)), (None, Some(Bytes::from("b"))));
+        handles.close(two);
+        handles.close(two);
+        assert_eq!(handles.bytes.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn many_open_files_do_not_keep_more_than_the_most() {
+        let handles = Handles::starting_at(1);
+        let text = Bytes::from(vec![b'x'; 1 << 20]);
+        for _ in 0..200 {
+            handles.put(handles.open(), text.clone());
+            assert!(handles.bytes.load(Ordering::Relaxed) <= MOST_BYTES);
+        }
+        let last = handles.open();
+        handles.put(last, text);
+        assert!(handles.get(last).is_some());
     }
 
     #[test]

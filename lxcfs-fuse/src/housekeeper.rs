@@ -9,7 +9,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use lxcfs_core::live::boot_time;
@@ -45,7 +45,6 @@ pub(crate) trait House: Send + Sync + 'static {
 #[derive(Debug)]
 pub(crate) struct Housekeeper {
     bell: Arc<Bell>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// How the thread is told something.
@@ -88,13 +87,10 @@ impl Housekeeper {
             end: AtomicBool::new(false),
         });
         let (theirs, house) = (Arc::clone(&bell), Arc::downgrade(house));
-        let thread = thread::Builder::new()
+        thread::Builder::new()
             .name("housekeeper".to_owned())
             .spawn(move || theirs.keep(&house))?;
-        Ok(Self {
-            bell,
-            thread: Some(thread),
-        })
+        Ok(Self { bell })
     }
 
     pub(crate) fn bell(&self) -> &Arc<Bell> {
@@ -105,11 +101,8 @@ impl Housekeeper {
 impl Drop for Housekeeper {
     fn drop(&mut self) {
         self.bell.end.store(true, Ordering::Release);
+        // It ends when it is done with what it is at; nobody has to wait for that.
         let _ = self.bell.wake.write(1);
-        if let Some(thread) = self.thread.take() {
-            // It has panicked if this fails, and said so.
-            let _ = thread.join();
-        }
     }
 }
 

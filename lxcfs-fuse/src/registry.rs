@@ -5,28 +5,40 @@
 //! 1. The thread has asked before: one system call ([`Callers`]).
 //! 2. Another thread of the same pid namespace and in the same cgroups has: three system calls, and one that makes sure
 //!    that the container's init still lives, for only as long is the namespace's number its own.
-//! 3. [`Resolver`] finds the container.
+//! 3. [`Resolver`] finds the container: an init, and its cgroups. That is who a container is ([`Identity`]). Many ways may
+//!    lead to it: a container with systemd in it has a cgroup for each service.
 //!
 //! A container whose init has ended is forgotten at once: a descriptor of the process is watched by
-//! [`Housekeeper`](crate::housekeeper). Of callers in the host's pid namespace, who have no init to be watched, those who have
-//! not asked for the longest time are forgotten when there are too many.
+//! [`Housekeeper`](crate::housekeeper). When there are too many, those that were not asked for the longest time are forgotten:
+//! callers in the host's pid namespace have no init that could be watched.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use lxcfs_core::cgroup::Hierarchies;
+use lxcfs_core::cgroup::{Cgroups, Hierarchies};
 use lxcfs_core::live::{ResolveError, Resolver, Root, boot_time, still_running};
-use lxcfs_core::{Container, Pid};
+use lxcfs_core::{Container, Init, Pid, SourceError, SourceErrorKind};
+use nix::errno::Errno;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid as RawPid, PidfdFlags, pidfd_open};
 
-use crate::callers::{Callers, cgroup_of};
+use crate::callers::{Callers, cgroup_again, cgroup_of};
 use crate::entry::Entry;
+
+/// How long it is believed that a way leads to the same container. What is looked at more often is where the *caller* is;
+/// this is for the container's init, which a runtime puts into its cgroups once.
+const BELIEVED: Duration = Duration::from_secs(2);
+
+/// A thread that is in another cgroup each time it is looked at is given up after so many times.
+const MOST_MOVES: usize = 3;
 
 /// How many descriptors of each kind may be kept, out of as many as this process may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,14 +76,57 @@ struct Key {
     cgroup: Bytes,
 }
 
+/// Who a container is.
+type Identity = (Option<Init>, Cgroups);
+
+/// Where those lead who are in the same pid namespace and in the same cgroups.
+#[derive(Debug)]
+pub(crate) struct Way {
+    entry: Arc<Entry>,
+    /// When it was last found to lead there, in milliseconds since boot.
+    found: AtomicU64,
+}
+
+impl Way {
+    fn new(entry: Arc<Entry>, now: Duration) -> Self {
+        let way = Self {
+            entry,
+            found: AtomicU64::new(0),
+        };
+        way.is_found(now);
+        way
+    }
+
+    fn is_found(&self, now: Duration) {
+        let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        self.found.store(millis, Ordering::Relaxed);
+    }
+
+    /// It leads somewhere else by now.
+    fn is_wrong(&self) {
+        self.found.store(0, Ordering::Relaxed);
+    }
+
+    fn is_good(&self, now: Duration) -> bool {
+        let found = Duration::from_millis(self.found.load(Ordering::Relaxed));
+        !self.entry.is_gone() && now.saturating_sub(found) < BELIEVED
+    }
+}
+
 /// What is known of all containers.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    callers: Callers<Arc<Entry>>,
-    containers: Mutex<HashMap<Key, Arc<Entry>>>,
+    callers: Callers<Arc<Way>>,
+    known: Mutex<Known>,
     resolver: Resolver<Root>,
     next_id: AtomicU64,
     most: usize,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    ways: HashMap<Key, Arc<Way>>,
+    containers: HashMap<Identity, Arc<Entry>>,
 }
 
 /// Who is asking, and whether nobody of that container has before.
@@ -84,7 +139,7 @@ impl Registry {
     pub(crate) fn new(hierarchies: Hierarchies, budget: Budget) -> Self {
         Self {
             callers: Callers::with_most(budget.callers),
-            containers: Mutex::default(),
+            known: Mutex::default(),
             resolver: Resolver::new(Root::host(), hierarchies),
             next_id: AtomicU64::new(1),
             most: budget.containers.max(16),
@@ -93,50 +148,101 @@ impl Registry {
 
     /// Finds the container of a thread.
     pub(crate) fn find(&self, thread: Pid) -> Result<Found, ResolveError> {
-        if let Some(entry) = self.callers.find(thread, boot_time())
-            && !entry.is_gone()
+        let now = boot_time();
+        if let Some(way) = self.callers.find(thread, now)
+            && way.is_good(now)
         {
-            if entry.is_doubtful() {
-                entry.is_at(self.resolver.container_of(thread)?);
-            }
+            way.entry.is_used(now);
+            let entry = Arc::clone(&way.entry);
             return Ok(Found { entry, is_new: false });
         }
-        let Ok((file, cgroup)) = cgroup_of(thread) else {
-            return Err(ResolveError::NoSuchProcess { pid: thread });
-        };
-        let key = namespace_of(thread).map(|namespace| Key {
-            namespace,
-            cgroup: cgroup.clone(),
-        });
-        let known = key.as_ref().and_then(|key| self.lock().get(key).cloned());
-        let (entry, is_new) = match known {
-            Some(entry) if self.lives(&entry) => {
-                if entry.is_doubtful() {
-                    entry.is_at(self.resolver.container_of(thread)?);
+        self.find_by(thread, now, |way| way.is_good(now) && self.lives(&way.entry))
+    }
+
+    /// Finds the container of a thread anew, whatever is known.
+    pub(crate) fn find_again(&self, thread: Pid) -> Result<Found, ResolveError> {
+        self.find_by(thread, boot_time(), |_| false)
+    }
+
+    fn find_by(&self, thread: Pid, now: Duration, is_good: impl Fn(&Way) -> bool) -> Result<Found, ResolveError> {
+        for _ in 0..MOST_MOVES {
+            let (file, cgroup) = cgroup_of(thread).map_err(|error| not_read(thread, &error))?;
+            let key = namespace_of(thread).map(|namespace| Key {
+                namespace,
+                cgroup: cgroup.clone(),
+            });
+            let known = key.as_ref().and_then(|key| self.lock().ways.get(key).cloned());
+            let (way, is_new) = match known {
+                Some(way) if is_good(&way) => (way, false),
+                _ => {
+                    let container = self.resolver.container_of(thread)?;
+                    if !cgroup_again(&file, &cgroup) {
+                        // It was moved meanwhile: what was found may be of either place.
+                        continue;
+                    }
+                    let (entry, is_new) = self.settle(container)?;
+                    (self.way(key, &entry, now), is_new)
                 }
-                (entry, false)
-            }
-            dead => {
-                let entry = Arc::new(self.new_entry(self.resolver.container_of(thread)?)?);
-                match key {
-                    Some(key) => self.add(key, entry, dead.as_ref()),
-                    // Its namespace may not be read: known by its threads only.
-                    None => (entry, false),
-                }
-            }
+            };
+            way.entry.is_used(now);
+            let entry = Arc::clone(&way.entry);
+            self.callers.remember(thread, file, cgroup, way);
+            return Ok(Found { entry, is_new });
+        }
+        Err(ResolveError::Gone { pid: thread })
+    }
+
+    /// What is known of a container, from now on if nothing is.
+    fn settle(&self, container: Container) -> Result<(Arc<Entry>, bool), ResolveError> {
+        let identity = (container.init, container.cgroups.clone());
+        let known = self.lock().containers.get(&identity).cloned();
+        if let Some(entry) = known.filter(|entry| !entry.is_gone()) {
+            return Ok((entry, false));
+        }
+        let fresh = Arc::new(self.new_entry(container)?);
+        let mut known = self.lock();
+        // Unless another thread was faster.
+        if let Some(entry) = known.containers.get(&identity).filter(|entry| !entry.is_gone()) {
+            return Ok((Arc::clone(entry), false));
+        }
+        known.containers.insert(identity, Arc::clone(&fresh));
+        let crowded = known.containers.len() > self.most;
+        drop(known);
+        if crowded {
+            self.forget_some();
+        }
+        Ok((fresh, true))
+    }
+
+    /// The way from there, which leads to this container now.
+    fn way(&self, key: Option<Key>, entry: &Arc<Entry>, now: Duration) -> Arc<Way> {
+        let fresh = || Arc::new(Way::new(Arc::clone(entry), now));
+        let Some(key) = key else {
+            // Its namespace may not be read: each of its threads has a way of its own.
+            return fresh();
         };
-        self.callers.remember(thread, file, cgroup, Arc::clone(&entry));
-        Ok(Found { entry, is_new })
+        let mut known = self.lock();
+        if let Some(way) = known.ways.get(&key) {
+            if Arc::ptr_eq(&way.entry, entry) {
+                way.is_found(now);
+                return Arc::clone(way);
+            }
+            way.is_wrong();
+        }
+        if known.ways.len() >= self.most.saturating_mul(2) {
+            known.ways.retain(|_, way| way.is_good(now));
+            if known.ways.len() >= self.most.saturating_mul(2) {
+                known.ways.clear();
+            }
+        }
+        let way = fresh();
+        known.ways.insert(key, Arc::clone(&way));
+        way
     }
 
     /// What is known of a thread that has asked before, without looking.
     pub(crate) fn known(&self, thread: Pid) -> Option<Arc<Entry>> {
-        self.callers.known(thread)
-    }
-
-    /// Looks for the container of a thread anew, whatever is known.
-    pub(crate) fn resolve(&self, thread: Pid) -> Result<Container, ResolveError> {
-        self.resolver.container_of(thread)
+        self.callers.known(thread).map(|way| Arc::clone(&way.entry))
     }
 
     fn new_entry(&self, container: Container) -> Result<Entry, ResolveError> {
@@ -155,33 +261,9 @@ impl Registry {
         Ok(Entry::new(id, container, init))
     }
 
-    /// Adds a container in the place of a dead one that had its namespace's number, unless another thread was faster.
-    fn add(&self, key: Key, entry: Arc<Entry>, dead: Option<&Arc<Entry>>) -> (Arc<Entry>, bool) {
-        let mut containers = self.lock();
-        if let Some(known) = containers.get(&key)
-            && !dead.is_some_and(|dead| Arc::ptr_eq(dead, known))
-        {
-            return (Arc::clone(known), false);
-        }
-        containers.insert(key, Arc::clone(&entry));
-        let crowded = containers.len() > self.most;
-        drop(containers);
-        if let Some(dead) = dead {
-            dead.gone();
-            self.callers.forget(|found| Arc::ptr_eq(found, dead));
-        }
-        if crowded {
-            self.forget_some();
-        }
-        (entry, true)
-    }
-
     /// Whether the container's init has not ended.
     fn lives(&self, entry: &Entry) -> bool {
-        if entry.is_gone() {
-            return false;
-        }
-        match (&entry.init, entry.container().init) {
+        match (&entry.init, entry.container.init) {
             (Some(watched), _) => {
                 let mut fds = [PollFd::new(watched, PollFlags::IN)];
                 let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -194,45 +276,59 @@ impl Registry {
 
     /// Forgets the container with that id. Answers what was known of it.
     pub(crate) fn forget(&self, id: u64) -> Vec<Arc<Entry>> {
-        let mut gone = Vec::new();
-        self.lock().retain(|_, entry| {
-            let keep = entry.id != id;
-            if !keep {
-                gone.push(Arc::clone(entry));
-            }
-            keep
-        });
+        self.forget_all(&HashSet::from([id]))
+    }
+
+    fn forget_all(&self, ids: &HashSet<u64>) -> Vec<Arc<Entry>> {
+        let mut known = self.lock();
+        let Known { ways, containers } = &mut *known;
+        ways.retain(|_, way| !ids.contains(&way.entry.id));
+        let gone: Vec<_> = containers
+            .extract_if(|_, entry| ids.contains(&entry.id))
+            .map(|(_, entry)| entry)
+            .collect();
+        drop(known);
         for entry in &gone {
             entry.gone();
         }
-        if !gone.is_empty() {
-            self.callers.forget(|found| found.id == id);
-        }
+        self.callers.forget(|way| ids.contains(&way.entry.id));
         gone
     }
 
-    /// Forgets an eighth of all, those first that were found first.
+    /// Forgets an eighth of all, those that were not asked for the longest time.
     fn forget_some(&self) {
         let mut entries = self.all();
-        entries.sort_by_key(|entry| (entry.init.is_some(), entry.id));
-        let number = self.most / 8;
-        for entry in entries.iter().take(number.max(1)) {
-            self.forget(entry.id);
-        }
+        entries.sort_by_key(|entry| entry.used());
+        let number = self.most.checked_div(8).unwrap_or(0).max(1);
+        self.forget_all(&entries.iter().take(number).map(|entry| entry.id).collect());
     }
 
     /// All containers that are known.
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
-        self.lock().values().cloned().collect()
+        self.lock().containers.values().cloned().collect()
     }
 
     /// How many containers are known, and how many threads.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        (self.lock().len(), self.callers.count())
+        (self.lock().containers.len(), self.callers.count())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Entry>>> {
-        self.containers.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Why the cgroups of a thread cannot be read.
+fn not_read(thread: Pid, error: &io::Error) -> ResolveError {
+    let path = PathBuf::from(format!("/proc/{thread}/cgroup"));
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOENT | Errno::ESRCH) => ResolveError::NoSuchProcess { pid: thread },
+        Some(Errno::EACCES | Errno::EPERM) => ResolveError::PermissionDenied { pid: thread, path },
+        // No more descriptors, for one.
+        _ => {
+            let number = error.raw_os_error().unwrap_or(0);
+            ResolveError::Source(SourceError::new(path, SourceErrorKind::Errno(number)))
+        }
     }
 }
 

@@ -15,14 +15,16 @@ use lxcfs_core::cgroup::Hierarchies;
 use lxcfs_core::files::pressure_file;
 use lxcfs_core::live::boot_time;
 use lxcfs_core::state::SAMPLE_EVERY;
-use lxcfs_core::{ContainerView, Entry as DirectoryEntry, EntryKind, Fact, Pid, Place, Text, VirtualFile};
+use lxcfs_core::{
+    Container, ContainerView, Entry as DirectoryEntry, EntryKind, Fact, Pid, Place, Text, ViewOptions, VirtualFile,
+};
 
 use crate::counters::{Counters, Counts, Gauges};
 use crate::entry::{Entry, Rendering};
 use crate::failure::Failure;
 use crate::housekeeper::{Bell, House};
 use crate::personality::Personality;
-use crate::registry::{Budget, Registry};
+use crate::registry::{Budget, Found, Registry};
 use crate::settings::Settings;
 use crate::sources::Sources;
 use crate::throttle::{Cause, Throttle};
@@ -103,17 +105,17 @@ impl Server {
         self.counters.renderings.add();
         self.guarded(caller, place, || {
             let current = self.current();
-            let entry = self.find(caller)?;
+            let mut entry = self.find(caller)?;
             let row = place.below.is_empty().then_some(place.file);
             let personality = personality(caller, place.file);
             let Some(row) = row.filter(|_| personality == Personality::default()) else {
-                return self.produce(caller, &entry, &current, place, personality);
+                return self.produce(caller, &mut entry, &current, place, personality);
             };
             if let Some(text) = entry.shown(row, current.version, current.settings.coalesce) {
                 self.counters.coalesced.add();
                 return Ok(text);
             }
-            let produced = self.produce(caller, &entry, &current, place, personality);
+            let produced = self.produce(caller, &mut entry, &current, place, personality);
             match produced {
                 Ok(text) => {
                     entry.show(row, Rendering::new(Instant::now(), current.version, text.clone()));
@@ -129,21 +131,27 @@ impl Server {
         })
     }
 
-    /// What there is at a place, as the caller's container has it.
-    pub(crate) fn kind(&self, caller: Pid, place: Place<'_>) -> Result<EntryKind, Failure> {
-        self.guarded(caller, place, || {
-            let (current, entry) = (self.current(), self.find(caller)?);
-            self.twice(caller, &entry, &current, Personality::default(), |view| {
-                place.kind(view)
-            })
+    /// What there is at a place on the host.
+    pub(crate) fn kind_on_host(&self, place: Place<'_>) -> Result<EntryKind, Failure> {
+        self.guarded(0, place, || {
+            let host = Container::host(0);
+            let source = self
+                .sources
+                .capture(&host.cgroups, Duration::ZERO, Personality::default());
+            let options = ViewOptions {
+                passthrough: self.settings().view.passthrough,
+                ..ViewOptions::default()
+            };
+            let view = ContainerView::new(&source, &host, boot_time()).with_options(options);
+            Ok(place.kind(&view)?)
         })
     }
 
     /// What is in a directory, as the caller's container has it.
     pub(crate) fn list(&self, caller: Pid, place: Place<'_>) -> Result<Vec<DirectoryEntry>, Failure> {
         self.guarded(caller, place, || {
-            let (current, entry) = (self.current(), self.find(caller)?);
-            self.twice(caller, &entry, &current, Personality::default(), |view| {
+            let (current, mut entry) = (self.current(), self.find(caller)?);
+            self.twice(caller, &mut entry, &current, Personality::default(), |view| {
                 place.list(view)
             })
         })
@@ -152,8 +160,8 @@ impl Server {
     /// The kernel's file on which a trigger for a pressure file is set, as the caller's container has it.
     pub(crate) fn pressure_file(&self, caller: Pid, place: Place<'_>) -> Result<PathBuf, Failure> {
         self.guarded(caller, place, || {
-            let (current, entry) = (self.current(), self.find(caller)?);
-            self.twice(caller, &entry, &current, Personality::default(), |view| {
+            let (current, mut entry) = (self.current(), self.find(caller)?);
+            self.twice(caller, &mut entry, &current, Personality::default(), |view| {
                 pressure_file(view, place.file)
             })
         })
@@ -162,8 +170,8 @@ impl Server {
     /// Where a link leads.
     pub(crate) fn read_link(&self, caller: Pid, place: Place<'_>) -> Result<PathBuf, Failure> {
         self.guarded(caller, place, || {
-            let (current, entry) = (self.current(), self.find(caller)?);
-            self.twice(caller, &entry, &current, Personality::default(), |view| {
+            let (current, mut entry) = (self.current(), self.find(caller)?);
+            self.twice(caller, &mut entry, &current, Personality::default(), |view| {
                 place.read_link(view)
             })
         })
@@ -172,7 +180,7 @@ impl Server {
     fn produce(
         &self,
         caller: Pid,
-        entry: &Entry,
+        entry: &mut Arc<Entry>,
         current: &Current,
         place: Place<'_>,
         personality: Personality,
@@ -190,44 +198,48 @@ impl Server {
         })
     }
 
-    /// Looks at a container, and once more if that fails.
+    /// Looks at a container, and if that fails once more at what is the caller's container then.
     fn twice<T>(
         &self,
         caller: Pid,
-        entry: &Entry,
+        entry: &mut Arc<Entry>,
         current: &Current,
         personality: Personality,
         look: impl Fn(&ContainerView<'_>) -> Result<T, lxcfs_core::CaptureError>,
     ) -> Result<T, Failure> {
-        let once = || {
-            let container = entry.container();
+        let once = |entry: &Entry| {
+            let container = &entry.container;
             let settings = &current.settings;
             let source = self.sources.capture(&container.cgroups, settings.coalesce, personality);
-            let view = ContainerView::new(&source, &container, boot_time())
+            let view = ContainerView::new(&source, container, boot_time())
                 .with_options(settings.view)
                 .with_remembered(&entry.remembered)
                 .with_tasks_fresh_for(tasks_fresh_for(settings));
             look(&view).map_err(Failure::from)
         };
-        match once() {
+        match once(entry) {
             Err(failure) if !failure.is_an_answer() => {
                 self.counters.retries.add();
-                entry.is_at(self.registry.resolve(caller)?);
-                once()
+                *entry = self.met(self.registry.find_again(caller)?);
+                once(entry)
             }
             answer => answer,
         }
     }
 
     fn find(&self, caller: Pid) -> Result<Arc<Entry>, Failure> {
-        let found = self.registry.find(caller)?;
+        Ok(self.met(self.registry.find(caller)?))
+    }
+
+    /// Somebody who is met for the first time is watched from now on.
+    fn met(&self, found: Found) -> Arc<Entry> {
         if found.is_new {
             self.counters.containers_met.add();
             if let Some(bell) = self.bell.get() {
                 bell.watch(&found.entry);
             }
         }
-        Ok(found.entry)
+        found.entry
     }
 
     /// Counts and logs what goes wrong; a panic is an error of this request only.
@@ -289,9 +301,10 @@ impl Server {
 
     /// Gives back what nobody would be shown again.
     pub(crate) fn tidy(&self) {
-        self.sources.drop_stale(GOOD_FOR);
+        let shown_for = GOOD_FOR.max(self.settings().coalesce);
+        self.sources.drop_stale(shown_for);
         for entry in self.registry.all() {
-            entry.drop_stale(GOOD_FOR);
+            entry.drop_stale(shown_for);
         }
     }
 }
@@ -304,17 +317,17 @@ impl House for Server {
     fn forget(&self, id: u64) {
         self.counters.containers_gone.add();
         for entry in self.registry.forget(id) {
-            self.sources.forget(&entry.container().cgroups);
+            self.sources.forget(&entry.container.cgroups);
         }
     }
 
     fn look_at_tasks(&self, entry: &Entry) {
         let current = self.current();
-        let container = entry.container();
+        let container = &entry.container;
         let source = self
             .sources
             .capture(&container.cgroups, current.settings.coalesce, Personality::default());
-        let view = ContainerView::new(&source, &container, boot_time())
+        let view = ContainerView::new(&source, container, boot_time())
             .with_options(current.settings.view)
             .with_remembered(&entry.remembered)
             .with_tasks_fresh_for(Duration::ZERO);

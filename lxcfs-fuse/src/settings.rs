@@ -13,7 +13,7 @@ pub struct Settings {
     pub view: ViewOptions,
     /// How long a rendering is shown again to the same container, and a file of the host's to all. Zero: never.
     pub coalesce: Duration,
-    /// How long a reader waits before it is answered with the last good rendering, or an error.
+    /// How long a reader waits before it is answered with an error.
     pub deadline: Duration,
 }
 

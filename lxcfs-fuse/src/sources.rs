@@ -8,7 +8,7 @@
 //! * The cgroups above the container's (how much a parent has left) are read for every capture on the way up, once for each
 //!   level. They are shared for [`ANCESTORS`], so that a capture costs the same at any depth.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -77,13 +77,8 @@ impl Sources {
 
     /// The container with these cgroups has ended. Another one in the same cgroups opens their files again.
     pub(crate) fn forget(&self, cgroups: &Cgroups) {
-        let dirs: HashSet<&Path> = Controller::ALL
-            .iter()
-            .filter_map(|controller| Some(cgroups.get(*controller)?.dir()))
-            .collect();
-        for dir in dirs {
-            self.kept.close(dir);
-        }
+        let dirs = Controller::ALL.iter().filter_map(|one| cgroups.get(*one));
+        self.kept.close(&dirs.map(|cgroup| cgroup.dir().as_os_str()).collect());
     }
 
     /// Drops what is no longer shared.
@@ -171,6 +166,10 @@ impl Source for Capture<'_> {
 
     fn list(&self, dir: &Path) -> Result<Vec<Entry>, SourceError> {
         self.sources.kept.list(dir)
+    }
+
+    fn list_directories(&self, dir: &Path) -> Result<Vec<String>, SourceError> {
+        self.sources.kept.list_directories(dir)
     }
 
     fn read_link(&self, path: &Path) -> Result<PathBuf, SourceError> {

@@ -76,8 +76,6 @@ const SHAPES: &[(&str, EntryKind)] = {
 pub(crate) struct Node {
     pub(crate) ino: u64,
     pub(crate) kind: EntryKind,
-    /// Whether all callers find the same under this name: the kernel may remember it.
-    pub(crate) same_for_all: bool,
     /// The row, if it is one.
     pub(crate) row: Option<&'static VirtualFile>,
 }
@@ -123,7 +121,8 @@ pub(crate) struct Tree {
 #[derive(Debug, Default)]
 struct Shapes {
     all: Vec<(Cow<'static, str>, EntryKind)>,
-    places: HashMap<Cow<'static, str>, usize>,
+    /// By path and kind: in the host's tree a name may be a directory for all CPUs and a link for each.
+    places: HashMap<(Cow<'static, str>, EntryKind), usize>,
 }
 
 impl Shapes {
@@ -133,7 +132,7 @@ impl Shapes {
             return None;
         }
         self.all.push((shape.clone(), kind));
-        self.places.insert(shape, at);
+        self.places.insert((shape, kind), at);
         Some(at)
     }
 }
@@ -154,7 +153,6 @@ impl Tree {
         let root = Node {
             ino: ROOT,
             kind: EntryKind::Directory,
-            same_for_all: true,
             row: None,
         };
         let holds = |node, parent| Fixed {
@@ -169,7 +167,6 @@ impl Tree {
             let node = Node {
                 ino: number(path),
                 kind: kind_of(row),
-                same_for_all: true,
                 row,
             };
             let parent = if parent.is_empty() { ROOT } else { number(parent) };
@@ -263,11 +260,11 @@ impl Tree {
     /// The node of a place that is there, and of that kind. `None` if the kernel has more names than there are numbers.
     pub(crate) fn number(&self, place: &Asked, kind: EntryKind) -> Option<Node> {
         let (cpu, shape) = take_apart(&place.below);
-        let shape = match self.shape(shape) {
+        let shape = match self.shape(shape, kind) {
             Some(shape) => shape,
             None => {
                 let mut shapes = self.shapes.write().unwrap_or_else(PoisonError::into_inner);
-                match shapes.places.get(shape) {
+                match shapes.places.get(&(Cow::Borrowed(shape), kind)) {
                     Some(at) => *at,
                     None => shapes.add(Cow::Owned(shape.to_owned()), kind)?,
                 }
@@ -276,14 +273,15 @@ impl Tree {
         Some(dynamic(join(cpu, shape)?, kind))
     }
 
+    /// The number of a directory.
     fn find(&self, below: &str) -> Option<u64> {
         let (cpu, shape) = take_apart(below);
-        join(cpu, self.shape(shape)?)
+        join(cpu, self.shape(shape, EntryKind::Directory)?)
     }
 
-    fn shape(&self, shape: &str) -> Option<usize> {
+    fn shape(&self, shape: &str, kind: EntryKind) -> Option<usize> {
         let shapes = self.shapes.read().unwrap_or_else(PoisonError::into_inner);
-        shapes.places.get(shape).copied()
+        shapes.places.get(&(Cow::Borrowed(shape), kind)).copied()
     }
 }
 
@@ -295,14 +293,7 @@ fn kind_of(row: Option<&VirtualFile>) -> EntryKind {
 }
 
 fn dynamic(ino: u64, kind: EntryKind) -> Node {
-    // Whether there is such a CPU depends on who asks; what is in its directory does not.
-    let is_cpu = matches!(split(ino), Some((Some(_), 0)));
-    Node {
-        ino,
-        kind,
-        same_for_all: !is_cpu,
-        row: None,
-    }
+    Node { ino, kind, row: None }
 }
 
 fn cpus_row() -> Option<&'static VirtualFile> {
@@ -385,12 +376,10 @@ mod tests {
     const ONLINE: u64 = 270_060_956;
 
     #[test]
-    fn a_cpu_is_not_the_same_for_all_and_what_is_in_it_is() {
+    fn what_is_in_a_cpus_directory_is_below_it() {
         let tree = Tree::new(|_| true);
         let cpu = lookup(&tree, "sys/devices/system/cpu/cpu17").unwrap();
-        assert!(!cpu.same_for_all);
         let core = lookup(&tree, "sys/devices/system/cpu/cpu17/topology").unwrap();
-        assert!(core.same_for_all);
         assert_eq!(tree.parent(core.ino), cpu.ino);
         assert_eq!(tree.parent(cpu.ino), number(CPUS));
     }

@@ -22,7 +22,8 @@ pub(crate) struct Watchdog<R> {
 #[derive(Debug)]
 struct Watched<R> {
     slots: Vec<Mutex<Slot<R>>>,
-    /// There has been a request since the thread looked last.
+    /// There has been a request since the thread looked last. This and `awake` are each written by one side and read by
+    /// the other, so that one of the two sees what the other has done: in one order for all.
     busy: AtomicBool,
     /// The thread looks around.
     awake: AtomicBool,
@@ -74,8 +75,8 @@ impl<R: Send + 'static> Watchdog<R> {
     /// A request is worked at. `None` gives the reply back: there are more workers than was said.
     pub(crate) fn begin(&self, reply: R) -> Result<Ticket<'_, R>, R> {
         let watched = &*self.watched;
-        watched.busy.store(true, Ordering::Release);
-        if !watched.awake.swap(true, Ordering::AcqRel)
+        watched.busy.store(true, Ordering::SeqCst);
+        if !watched.awake.swap(true, Ordering::SeqCst)
             && let Some(thread) = watched.thread.get()
         {
             thread.unpark();
@@ -134,9 +135,9 @@ impl<R> Watched<R> {
         while !self.end.load(Ordering::Acquire) {
             if !self.busy.swap(false, Ordering::AcqRel) && !self.is_working() {
                 duties.tidy();
-                self.awake.store(false, Ordering::Release);
+                self.awake.store(false, Ordering::SeqCst);
                 // A request between the two lines above has seen that this thread was awake.
-                if !self.busy.load(Ordering::Acquire) && !self.end.load(Ordering::Acquire) {
+                if !self.busy.load(Ordering::SeqCst) && !self.end.load(Ordering::Acquire) {
                     thread::park();
                 }
                 self.awake.store(true, Ordering::Release);

@@ -13,7 +13,7 @@ mod rig;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{Read as _, Seek as _};
 
 use lxcfs_core::live::boot_time;
 use lxcfs_core::{CaptureError, EntryKind, TABLE, find};
@@ -499,4 +499,47 @@ fn it_can_be_unmounted_from_outside() {
     let Some(mut daemon) = mounted() else { return };
     nix::mount::umount2(&daemon.mount(), nix::mount::MntFlags::empty()).unwrap();
     lxcfs_testing::wait_until("the daemon has seen it", || !daemon.is_running());
+}
+
+/// The page cache is one for all containers, and `sendfile(2)` would read through it. It is refused, and who copies with it
+/// (busybox' cat, `std::io::copy`) reads instead and gets his own text.
+#[test]
+fn copies_within_the_kernel_are_refused_and_those_who_copy_get_the_text() {
+    let Some(daemon) = mounted() else { return };
+    for row in TABLE.iter().filter(|row| !row.is_directory()) {
+        let path = daemon.file(row.path);
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let mut copy = tempfile::tempfile().unwrap();
+        let file = File::open(&path).unwrap();
+        if !text.is_empty() {
+            let refused = rustix::fs::sendfile(&copy, &file, None, 1 << 16).unwrap_err();
+            assert_eq!(refused, rustix::io::Errno::INVAL, "{path}");
+        }
+        std::io::copy(&mut &file, &mut copy).unwrap();
+        let mut copied = String::new();
+        copy.rewind().unwrap();
+        copy.read_to_string(&mut copied).unwrap();
+        assert_eq!(copied.is_empty(), text.is_empty(), "{path}");
+        assert_eq!(shape(&copied), shape(&text), "{path}");
+        assert_eq!(fs::metadata(&path).unwrap().len(), 4096, "{path}");
+    }
+}
+
+/// The kernel keeps names for all containers: one that vanished for one of them would take others' mounts with it.
+#[test]
+fn a_cpu_that_a_container_does_not_see_is_still_a_name() {
+    if host_cpus().len() < 2 {
+        println!("SKIPPED a_cpu_that_a_container_does_not_see_is_still_a_name: needs two CPUs");
+        return;
+    }
+    with_container(&limits(), |daemon, container| {
+        let listed = container.caller().text(&["ls", &daemon.file(CPUS)]);
+        let is_cpu = |name: &&str| lxcfs_core::cpu_list::cpu_of_name(name.as_bytes()).is_some();
+        let seen = listed.lines().filter(is_cpu);
+        assert_eq!(seen.count(), 1, "{listed}");
+        for cpu in host_cpus() {
+            let directory = daemon.file(&format!("{CPUS}/cpu{cpu}"));
+            container.caller().run(&["test", "-d", &directory]).well();
+        }
+    });
 }

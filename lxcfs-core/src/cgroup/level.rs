@@ -88,11 +88,16 @@ pub(super) fn exists(source: &dyn Source, dir: &Path) -> Result<(), CaptureError
     }
 }
 
-/// The processes of a cgroup and of all below it, at most `most`.
+/// No look at the processes of a cgroup goes through more cgroups below it than this.
+const MOST_BELOW: usize = 1024;
+
+/// The processes of a cgroup and of all below it, at most `most`, and of [`MOST_BELOW`] cgroups.
 pub(super) fn processes(source: &dyn Source, top: &Path, most: usize) -> Result<Vec<u32>, CaptureError> {
     let mut pids = Vec::new();
     let mut directories = vec![top.to_path_buf()];
+    let mut seen: usize = 0;
     while let Some(dir) = directories.pop() {
+        seen = seen.saturating_add(1);
         let text = match source.read_in(&dir, "cgroup.procs") {
             Ok(text) => text,
             Err(error) if dir == top && error.kind != SourceErrorKind::NotSupported => return Err(error.into()),
@@ -106,10 +111,12 @@ pub(super) fn processes(source: &dyn Source, top: &Path, most: usize) -> Result<
                 .filter_map(|pid| u32::try_from(pid).ok())
                 .take(room),
         );
-        if pids.len() >= most {
+        if pids.len() >= most || seen >= MOST_BELOW {
             break;
         }
-        directories.extend(below(source, &dir));
+        if directories.len() < MOST_BELOW {
+            directories.extend(below(source, &dir));
+        }
     }
     // A process that moves from one cgroup to another meanwhile can be met twice.
     pids.sort_unstable();
@@ -118,11 +125,6 @@ pub(super) fn processes(source: &dyn Source, top: &Path, most: usize) -> Result<
 }
 
 fn below(source: &dyn Source, dir: &Path) -> Vec<PathBuf> {
-    source
-        .list(dir)
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|entry| entry.kind == crate::source::EntryKind::Directory)
-        .map(|entry| dir.join(entry.name))
-        .collect()
+    let names = source.list_directories(dir).unwrap_or_default().into_iter();
+    names.map(|name| dir.join(name)).collect()
 }

@@ -1,6 +1,7 @@
 //! One cgroup: which hierarchy it is in, and its directory; and the way from there up to the root.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Which of the kernel's two cgroup interfaces a hierarchy speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -155,10 +156,11 @@ impl CgroupPath {
     }
 }
 
-/// The cgroups of one container: for each controller the hierarchy that has it and the place in there.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The cgroups of one container: for each controller the hierarchy that has it and the place in there. Clones share
+/// them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Cgroups {
-    paths: [Option<CgroupPath>; Controller::ALL.len()],
+    paths: Arc<[Option<CgroupPath>; Controller::ALL.len()]>,
 }
 
 impl Cgroups {
@@ -180,8 +182,7 @@ impl Cgroups {
     /// Says where that controller has the container.
     #[must_use]
     pub fn with(mut self, controller: Controller, path: CgroupPath) -> Self {
-        let slot = self
-            .paths
+        let slot = Arc::make_mut(&mut self.paths)
             .iter_mut()
             .zip(Controller::ALL)
             .find(|(_, one)| *one == controller);
@@ -196,7 +197,7 @@ impl Cgroups {
     pub fn get(&self, controller: Controller) -> Option<&CgroupPath> {
         Controller::ALL
             .into_iter()
-            .zip(&self.paths)
+            .zip(&*self.paths)
             .find(|(one, _)| *one == controller)
             .and_then(|(_, path)| path.as_ref())
     }
@@ -205,7 +206,7 @@ impl Cgroups {
     pub fn iter(&self) -> impl Iterator<Item = (Controller, &CgroupPath)> {
         Controller::ALL
             .into_iter()
-            .zip(&self.paths)
+            .zip(&*self.paths)
             .filter_map(|(one, path)| Some((one, path.as_ref()?)))
     }
 }

@@ -1,9 +1,10 @@
 //! Descriptors that stay open between reads: a `pread` instead of open, read and close.
 #![expect(clippy::disallowed_methods, reason = "this is where files are opened")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -70,13 +71,13 @@ impl KeptOpen {
         generations.young.len().saturating_add(generations.old.len())
     }
 
-    /// Closes what is kept of the files in that directory.
-    pub fn close(&self, dir: &Path) {
+    /// Closes what is kept of the files in these directories.
+    pub fn close(&self, dirs: &HashSet<&OsStr>) {
         let mut closing = Vec::new();
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         let Generations { young, old } = &mut *generations;
         for generation in [young, old] {
-            closing.extend(generation.extract_if(|path, _| Path::new(path).parent() == Some(dir)));
+            closing.extend(generation.extract_if(|path, _| dirs.contains(dir_of(path))));
         }
         drop(generations);
     }
@@ -138,9 +139,20 @@ impl Source for KeptOpen {
         Root::host().list(dir)
     }
 
+    fn list_directories(&self, dir: &Path) -> Result<Vec<String>, SourceError> {
+        Root::host().list_directories(dir)
+    }
+
     fn read_link(&self, path: &Path) -> Result<PathBuf, SourceError> {
         Root::host().read_link(path)
     }
+}
+
+/// What stands before the last slash.
+fn dir_of(path: &OsStr) -> &OsStr {
+    let bytes = path.as_bytes();
+    let end = bytes.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+    OsStr::from_bytes(bytes.get(..end).unwrap_or_default())
 }
 
 /// Reads a file that was read before. Where the kernel prints a file in one piece, one read gets all of it unless the
@@ -218,7 +230,7 @@ mod tests {
         assert_eq!(source.kept(), 3);
         // One of the older generation, one of the younger, and one that is not there.
         for (name, left) in [("one", 2), ("three", 1), ("four", 1)] {
-            source.close(&dir.path().join(name));
+            source.close(&HashSet::from([dir.path().join(name).as_os_str()]));
             assert_eq!(source.kept(), left);
         }
     }

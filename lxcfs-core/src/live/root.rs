@@ -88,6 +88,23 @@ impl Source for Root {
         Ok(entries)
     }
 
+    fn list_directories(&self, dir: &Path) -> Result<Vec<String>, SourceError> {
+        let failed = |error: std::io::Error| SourceError::new(dir, kind(&error));
+        let place = self.place(dir, Last::Follow)?;
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&*place).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            // What it is stands in the listing itself.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir())
+                && let Ok(name) = entry.file_name().into_string()
+            {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
     fn read_link(&self, path: &Path) -> Result<PathBuf, SourceError> {
         let place = self.place(path, Last::Keep)?;
         fs::read_link(&*place).map_err(|error| SourceError::new(path, kind(&error)))

@@ -118,7 +118,7 @@ pub struct Args {
     #[arg(long, value_name = "MS", help_heading = OWN, value_parser = clap::value_parser!(u64).range(COALESCE_MS))]
     pub(super) coalesce: Option<u64>,
 
-    /// How long a reader waits before it gets an older rendering or an error, in milliseconds [default: 2000]
+    /// How long a reader waits before it gets an error, in milliseconds [default: 2000]
     #[arg(long, value_name = "MS", help_heading = OWN, value_parser = clap::value_parser!(u64).range(DEADLINE_MS))]
     pub(super) deadline: Option<u64>,
 
