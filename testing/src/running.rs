@@ -45,7 +45,6 @@ impl Finished {
     }
 
     /// This, if it ended well.
-    #[must_use]
     pub fn well(self) -> Self {
         assert!(
             self.status.success(),
