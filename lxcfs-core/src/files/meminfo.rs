@@ -276,9 +276,11 @@ fn render(meminfo: &Meminfo<'_>, inputs: &Inputs, out: &mut Text) {
             continue;
         };
         let is = |row: &Line| row.key.as_bytes() == key;
-        let row = match LINES.get(expected) {
-            Some(row) if is(row) => Some(expected),
-            _ => LINES.iter().position(is),
+        // A kernel does not have all lines: the next one that it has is not far.
+        let ahead = LINES.iter().skip(expected).position(is);
+        let row = match ahead {
+            Some(further) => Some(expected.saturating_add(further)),
+            None => LINES.iter().position(is),
         };
         if let Some(row) = row {
             expected = row.saturating_add(1);
