@@ -290,6 +290,9 @@ impl Registry {
         drop(known);
         for entry in &gone {
             entry.gone();
+            if let Some(init) = entry.container.init {
+                self.resolver.forget(init);
+            }
         }
         self.callers.forget(|way| ids.contains(&way.entry.id));
         gone

@@ -95,6 +95,11 @@ impl<S: Source> Resolver<S> {
         Ok(found.container)
     }
 
+    /// Forgets what was found for callers of that init: it has ended.
+    pub fn forget(&self, init: Init) {
+        self.known().retain(|_, known| known.init != init);
+    }
+
     fn remembered(&self, key: &Key, caller: Pid) -> Option<Container> {
         let known = self.known().get(key).cloned()?;
         let same = read(&self.source, known.init.pid, "cgroup").ok()? == known.init_cgroup
