@@ -149,31 +149,29 @@ impl Server {
 
     /// What is in a directory, as the caller's container has it.
     pub(crate) fn list(&self, caller: Pid, place: Place<'_>) -> Result<Vec<DirectoryEntry>, Failure> {
-        self.guarded(caller, place, || {
-            let (current, mut entry) = (self.current(), self.find(caller)?);
-            self.twice(caller, &mut entry, &current, Personality::default(), |view| {
-                place.list(view)
-            })
-        })
+        self.asked(caller, place, |view| place.list(view))
     }
 
     /// The kernel's file on which a trigger for a pressure file is set, as the caller's container has it.
     pub(crate) fn pressure_file(&self, caller: Pid, place: Place<'_>) -> Result<PathBuf, Failure> {
-        self.guarded(caller, place, || {
-            let (current, mut entry) = (self.current(), self.find(caller)?);
-            self.twice(caller, &mut entry, &current, Personality::default(), |view| {
-                pressure_file(view, place.file)
-            })
-        })
+        self.asked(caller, place, |view| pressure_file(view, place.file))
     }
 
     /// Where a link leads.
     pub(crate) fn read_link(&self, caller: Pid, place: Place<'_>) -> Result<PathBuf, Failure> {
+        self.asked(caller, place, |view| place.read_link(view))
+    }
+
+    /// Asks the view of the caller's container for something that is not a rendering.
+    fn asked<T>(
+        &self,
+        caller: Pid,
+        place: Place<'_>,
+        look: impl Fn(&ContainerView<'_>) -> Result<T, lxcfs_core::CaptureError>,
+    ) -> Result<T, Failure> {
         self.guarded(caller, place, || {
             let (current, mut entry) = (self.current(), self.find(caller)?);
-            self.twice(caller, &mut entry, &current, Personality::default(), |view| {
-                place.read_link(view)
-            })
+            self.twice(caller, &mut entry, &current, Personality::default(), look)
         })
     }
 

@@ -138,9 +138,7 @@ impl Capture<'_> {
 impl Source for Capture<'_> {
     /// A file of the host's.
     fn read(&self, path: &Path) -> Result<Bytes, SourceError> {
-        let path_of_proc = path.as_os_str().as_encoded_bytes().strip_prefix(b"/proc/");
-        let is_of_a_process = path_of_proc.is_some_and(|below| below.first().is_some_and(u8::is_ascii_digit));
-        if self.coalesce.is_zero() || is_of_a_process {
+        if self.coalesce.is_zero() || !KeptOpen::keeps(path) {
             return self.personality.while_reading(|| self.sources.kept.read(path));
         }
         let path = path.as_os_str().to_owned();

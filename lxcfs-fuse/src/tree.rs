@@ -240,7 +240,8 @@ impl Tree {
         is_directory.then(|| self.asked(ino)).flatten().map(Children::Asked)
     }
 
-    /// The entry of that name in a directory that was asked, if there is one: its node if it is the same for all.
+    /// The entry of that name in a directory that was asked: its node if it is a row, else its place, of which is still to be
+    /// told what is there.
     pub(crate) fn child(&self, directory: &Asked, name: &str) -> Result<Node, Asked> {
         let below = match directory.below.as_ref() {
             "" => name.to_owned(),

@@ -64,6 +64,17 @@ impl KeptOpen {
         }
     }
 
+    /// Whether descriptors of such a file are kept: not of what is below `/proc/PID`, `/proc/self` or
+    /// `/proc/thread-self`.
+    #[must_use]
+    pub fn keeps(path: &Path) -> bool {
+        let Some(below) = path.as_os_str().as_encoded_bytes().strip_prefix(b"/proc/") else {
+            return true;
+        };
+        let of_a_number = below.first().is_some_and(u8::is_ascii_digit);
+        !of_a_number && !below.starts_with(b"self/") && !below.starts_with(b"thread-self/")
+    }
+
     /// How many descriptors are kept now, without those that are being read.
     #[must_use]
     pub fn kept(&self) -> usize {
@@ -117,7 +128,7 @@ impl Default for KeptOpen {
 
 impl Source for KeptOpen {
     fn read(&self, path: &Path) -> Result<Bytes, SourceError> {
-        if is_of_a_process(path) {
+        if !Self::keeps(path) {
             return Root::host().read(path);
         }
         let mut key = None;
@@ -170,14 +181,6 @@ fn read_again(file: &File, path: &Path) -> std::io::Result<Bytes> {
         _ => of_a_cgroup && !in_many.iter().any(|name| path.ends_with(name.as_bytes())),
     };
     if one_piece { read_piece(file) } else { read_whole(file) }
-}
-
-/// Whether the path is below `/proc/PID`, `/proc/self` or `/proc/thread-self`.
-fn is_of_a_process(path: &Path) -> bool {
-    let Some(below) = path.as_os_str().as_encoded_bytes().strip_prefix(b"/proc/") else {
-        return false;
-    };
-    below.first().is_some_and(u8::is_ascii_digit) || below.starts_with(b"self/") || below.starts_with(b"thread-self/")
 }
 
 #[cfg(test)]
