@@ -31,6 +31,6 @@ pub use flags::{compose, docker_flags, podman_flags};
 pub use hook::{Hook, When, hooks_d};
 pub use kubernetes::{pod_fragment, policy};
 pub use oci::{OciMount, oci_mounts};
-pub use plan::{Mount, Plan, Propagation, mounted_files};
+pub use plan::{Mount, Plan, Propagation, is_named, mounted_files};
 pub use release::{ParseReleaseError, Release, Runtime, Version};
 pub use text::{MADE_BY, containers_conf, lxc_include};

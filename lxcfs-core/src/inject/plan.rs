@@ -54,6 +54,27 @@ impl Mount {
     }
 }
 
+/// Whether a file of [`TABLE`] is meant by that name: `meminfo`, `sys-cpu`, `pressure` for all of pressure.
+///
+/// ```
+/// use lxcfs_core::inject::is_named;
+///
+/// assert!(is_named("proc/meminfo", "meminfo"));
+/// assert!(is_named("proc/pressure/io", "pressure"));
+/// assert!(is_named("sys/devices/system/cpu", "sys-cpu"));
+/// assert!(!is_named("proc/meminfo", "mem"));
+/// ```
+#[must_use]
+pub fn is_named(file: &str, name: &str) -> bool {
+    match name {
+        "sys-cpu" => file == "sys/devices/system/cpu",
+        name => file
+            .strip_prefix("proc/")
+            .and_then(|file| file.strip_prefix(name))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+    }
+}
+
 /// What is to be mounted, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
