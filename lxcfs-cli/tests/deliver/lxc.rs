@@ -33,9 +33,11 @@ fn run(rig: &Rig, order: &Order<'_>) -> Finished {
     let name = above.path().to_str().unwrap().trim_start_matches('/').to_owned();
     let dir = rig.dir.path().join("lxc");
     std::fs::create_dir_all(&dir).unwrap();
-    let script = rig.dir.path().join("script");
-    std::fs::write(&script, SCRIPT).unwrap();
-    std::fs::write(dir.join("config"), configuration(rig, order, &name, &script)).unwrap();
+    // A directory, to be mounted on one that is there in any root file system.
+    let files = rig.dir.path().join("files");
+    std::fs::create_dir_all(&files).unwrap();
+    std::fs::write(files.join("script"), SCRIPT).unwrap();
+    std::fs::write(dir.join("config"), configuration(rig, order, &name, &files)).unwrap();
 
     let execute = format!(
         "exec lxc-execute --lxcpath {dir} --name {name} --rcfile {dir}/config --logfile {dir}/log --logpriority INFO -- sh /mnt/script",
@@ -62,7 +64,7 @@ fn run(rig: &Rig, order: &Order<'_>) -> Finished {
     finished
 }
 
-fn configuration(rig: &Rig, order: &Order<'_>, name: &str, script: &Path) -> String {
+fn configuration(rig: &Rig, order: &Order<'_>, name: &str, files: &Path) -> String {
     let is_v1 = |one: &Hierarchy| one.version == Version::V1 && one.has("memory");
     let limit = if hierarchies().iter().any(is_v1) {
         format!("lxc.cgroup.memory.limit_in_bytes = {MEMORY}\n")
@@ -86,10 +88,10 @@ fn configuration(rig: &Rig, order: &Order<'_>, name: &str, script: &Path) -> Str
          lxc.cgroup.dir = {name}\n\
          {limit}\
          lxc.mount.auto = proc:mixed sys:mixed\n\
-         lxc.mount.entry = {script} mnt/script none bind,ro,create=file 0 0\n\
+         lxc.mount.entry = {files} mnt none bind,ro 0 0\n\
          {delivery}",
         rootfs = rig.rootfs.display(),
-        script = script.display(),
+        files = files.display(),
         delivery = order.delivery,
     )
 }

@@ -46,15 +46,3 @@ fn crun_has_pressure_too_by_its_specification() {
         assert_eq!(mounts_at(&said, "/proc/pressure/cpu"), pressure, "{said}");
     }
 }
-
-#[test]
-fn a_daemon_that_goes_and_comes_leaves_a_running_host_alone() {
-    let Some(rig) = Rig::new(&[Runtime::Runc]) else { return };
-    let mut container = rig.container();
-    container.mounts = mounts(&rig, "runc");
-    sees_itself("runc, propagation", Runtime::Runc.run(&container));
-    // What a container did with its mounts has not come back to the host.
-    assert!(rig.daemon.is_mounted());
-    let meminfo = std::fs::read_to_string(rig.daemon.file("proc/meminfo")).unwrap();
-    assert!(meminfo.starts_with("MemTotal:"), "{meminfo}");
-}
