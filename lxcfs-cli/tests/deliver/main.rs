@@ -11,5 +11,6 @@
 mod hook;
 mod lxc;
 mod podman;
+mod propagation;
 mod rig;
 mod spec;

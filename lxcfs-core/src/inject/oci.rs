@@ -21,6 +21,9 @@ pub struct OciMount {
 }
 
 /// What is appended to `mounts`, which must have the mounts of `/proc` and `/sys` before.
+///
+/// For what the host mounts later to come into the container, crun wants `linux.rootfsPropagation` to be `rslave`, which is what
+/// runc takes by default.
 #[must_use]
 pub fn oci_mounts(plan: &Plan) -> Vec<OciMount> {
     let mounts = plan.mounts().into_iter().map(|mount| OciMount {

@@ -60,6 +60,9 @@ pub(super) fn write(dir: &Path, above: &str, contained: &Contained<'_>) {
         linux["uidMappings"] = ids.clone();
         linux["gidMappings"] = ids;
     }
+    if let Some(propagation) = contained.root_propagation {
+        linux["rootfsPropagation"] = propagation.into();
+    }
     linux["namespaces"] = namespaces.into();
     let config = json!({
         "ociVersion": "1.0.2",

@@ -41,6 +41,8 @@ pub struct Contained<'a> {
     pub cpuset: Option<String>,
     /// Whether it has a user namespace, as far as it is made by hand.
     pub unprivileged: bool,
+    /// How mounts of the host come into it, as far as it is made by hand: `rootfsPropagation`.
+    pub root_propagation: Option<&'static str>,
     /// Mounts of an OCI specification; of no meaning to Podman.
     pub mounts: Vec<Value>,
     /// createContainer hooks of an OCI specification; of no meaning to Podman.
@@ -66,6 +68,7 @@ impl<'a> Contained<'a> {
             quota_percent: None,
             cpuset: None,
             unprivileged: false,
+            root_propagation: None,
             mounts: Vec::new(),
             hooks: Vec::new(),
             annotations: BTreeMap::new(),
