@@ -1,5 +1,10 @@
 //! What `inject` prints and writes.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "this is test code"
+)]
 
 mod tool;
 

@@ -3,7 +3,8 @@
 use super::plan::{Mount, Plan};
 use super::text::quoted;
 
-/// Arguments of `docker run`. Docker takes no other options of a bind; the daemon's mount has them itself.
+/// Arguments of `docker run`, which takes no other options of a bind. It does without: no file of the tree can be run, and none is a
+/// device.
 #[must_use]
 pub fn docker_flags(plan: &Plan) -> Vec<String> {
     let propagation = plan.propagation().option();
