@@ -8,6 +8,7 @@
     reason = "this is test code"
 )]
 
+mod docker;
 mod hook;
 mod lxc;
 mod podman;
