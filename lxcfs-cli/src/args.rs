@@ -46,6 +46,10 @@ pub(crate) enum Command {
     Run(Run),
     /// Show each container its own /proc and /sys: the daemon lxcfs, in the foreground
     Mount(Mount),
+    /// Say how containers get the files: flags, or a file for an engine, a runtime or a cluster
+    Inject(crate::inject::Inject),
+    /// Bind the files into a container that a runtime is making
+    Hook(crate::hook::Hook),
     /// Print the completions of a shell
     Completions(Completions),
     /// Print the manual page, or write all manual pages

@@ -29,6 +29,10 @@ pub(crate) enum Failure {
     Daemon(#[from] lxcfs_fuse::daemon::Error),
     #[error(transparent)]
     Run(#[from] crate::run::RunError),
+    #[error(transparent)]
+    Inject(#[from] crate::inject::InjectError),
+    #[error(transparent)]
+    Hook(#[from] crate::hook::HookError),
 }
 
 impl Failure {

@@ -15,6 +15,8 @@ mod args;
 mod completions;
 mod explain;
 mod failure;
+mod hook;
+mod inject;
 mod list;
 mod man;
 mod mount;
@@ -51,6 +53,8 @@ fn main() -> ExitCode {
         Command::Completions(completions) => completions::completions(&completions, &mut out),
         Command::Man(man) => man::man(&man, &mut out),
         Command::Mount(mount) => mount::mount(mount),
+        Command::Inject(inject) => inject::inject(&inject, &mut out),
+        Command::Hook(hook) => hook::hook(&hook),
         Command::Run(run) => return run::run(&run),
     };
     match done.and_then(|()| Ok(out.flush()?)) {

@@ -86,6 +86,8 @@ pub mod error;
 pub mod explain;
 pub mod files;
 pub mod host;
+#[cfg(feature = "inject")]
+pub mod inject;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod options;
