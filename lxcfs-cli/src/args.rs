@@ -46,6 +46,12 @@ pub(crate) enum Command {
     Run(Run),
     /// Show each container its own /proc and /sys: the daemon lxcfs, in the foreground
     Mount(Mount),
+    /// Give containers their files as they are created: a plugin of containerd, CRI-O or Docker
+    #[command(long_about = crate::nri::ABOUT, after_help = crate::nri::AFTER_HELP)]
+    Nri(crate::nri::Args),
+    /// Bind files into a running container
+    #[command(hide = true)]
+    NriGive(crate::nri::inside::Args),
     /// Print the completions of a shell
     Completions(Completions),
     /// Print the manual page, or write all manual pages

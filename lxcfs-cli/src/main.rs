@@ -18,6 +18,7 @@ mod failure;
 mod list;
 mod man;
 mod mount;
+mod nri;
 mod record;
 mod render;
 mod run;
@@ -51,6 +52,8 @@ fn main() -> ExitCode {
         Command::Completions(completions) => completions::completions(&completions, &mut out),
         Command::Man(man) => man::man(&man, &mut out),
         Command::Mount(mount) => mount::mount(mount),
+        Command::Nri(nri) => nri::nri(nri),
+        Command::NriGive(give) => return nri::inside::give(&give, &mut out),
         Command::Run(run) => return run::run(&run),
     };
     match done.and_then(|()| Ok(out.flush()?)) {

@@ -70,7 +70,8 @@ impl Stop {
         !stopping.told
     }
 
-    fn wait(&self, pause: Duration) {
+    /// Waits that long, or until it is told.
+    pub fn wait(&self, pause: Duration) {
         let told = self
             .0
             .1
