@@ -50,6 +50,12 @@ pub(crate) enum Command {
     Inject(crate::inject::Inject),
     /// Bind the files into a container that a runtime is making
     Hook(crate::hook::Hook),
+    /// Give containers their files as they are created: a plugin of containerd, CRI-O or Docker
+    #[command(long_about = crate::nri::ABOUT, after_help = crate::nri::AFTER_HELP)]
+    Nri(crate::nri::Args),
+    /// Bind files into a running container
+    #[command(hide = true)]
+    NriGive(crate::nri::inside::Args),
     /// Print the completions of a shell
     Completions(Completions),
     /// Print the manual page, or write all manual pages

@@ -27,6 +27,10 @@ pub(crate) enum Failure {
     Output(#[from] io::Error),
     #[error(transparent)]
     Daemon(#[from] lxcfs_fuse::daemon::Error),
+    #[error("signals: {0}")]
+    Signals(io::Error),
+    #[error("a thread: {0}")]
+    Thread(io::Error),
     #[error(transparent)]
     Run(#[from] crate::run::RunError),
     #[error(transparent)]

@@ -20,6 +20,7 @@ mod inject;
 mod list;
 mod man;
 mod mount;
+mod nri;
 mod record;
 mod render;
 mod run;
@@ -55,6 +56,8 @@ fn main() -> ExitCode {
         Command::Mount(mount) => mount::mount(mount),
         Command::Inject(inject) => inject::inject(&inject, &mut out),
         Command::Hook(hook) => hook::hook(&hook),
+        Command::Nri(nri) => nri::nri(nri),
+        Command::NriGive(give) => return nri::inside::give(&give, &mut out),
         Command::Run(run) => return run::run(&run),
     };
     match done.and_then(|()| Ok(out.flush()?)) {

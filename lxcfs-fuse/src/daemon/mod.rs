@@ -19,11 +19,11 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub use args::{Args, CommandLine};
 pub use config::ConfigError;
 pub use error::Error;
+pub use log::{Log, LogFormat, LogLevel};
 pub use pid_file::PidFileError;
 
 use config::Config;
 use layers::{Layers, lay};
-use log::Log;
 use pid_file::PidFile;
 use signals::{Event, Events, Waker};
 
