@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 const AFTER_HELP: &str = "\
-It ends within a second, also if the daemon does not answer, and with status 0 whatever happens: the container then has the \
+It ends within a second (--within), also if the daemon does not answer, and with status 0 whatever happens: the container then has the \
 host's files. With --strict its status is 1 unless all files are there, and the container does not start.";
 
 #[derive(Debug, Args)]
@@ -61,7 +62,17 @@ pub(crate) struct How {
     #[arg(long)]
     pub(super) strict: bool,
 
+    /// How long the container waits for a daemon that does not answer, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 800, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    within: u64,
+
     /// This is the process that does it
     #[arg(long, hide = true)]
     pub(super) direct: bool,
+}
+
+impl How {
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_millis(self.within)
+    }
 }

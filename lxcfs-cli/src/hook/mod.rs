@@ -22,15 +22,12 @@ pub(crate) use error::HookError;
 
 use crate::failure::Failure;
 
-/// How long a container waits for its files.
-const PATIENCE: Duration = Duration::from_millis(800);
-
 pub(crate) fn hook(hook: &Hook) -> Result<(), Failure> {
     let how = hook.stage.how();
     if how.direct {
         return Ok(bind_all(&hook.stage)?);
     }
-    match within(PATIENCE) {
+    match within(how.patience()) {
         Ok(()) => Ok(()),
         Err(error) if how.strict => Err(error.into()),
         Err(error) => {

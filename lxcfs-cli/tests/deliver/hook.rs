@@ -8,7 +8,7 @@ use lxcfs_testing::{Finished, Machine, machine_has};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::rig::{Rig, TOOL, mounts_at, sees_itself, sees_the_host};
+use crate::rig::{Rig, TOOL, WITHIN, mounts_at, sees_itself, sees_the_host};
 
 /// Far more than its second, and far less than for ever.
 const BOUND: Duration = Duration::from_secs(30);
@@ -31,7 +31,11 @@ fn a_hook_binds_pressure_for_runc_and_crun() {
         return;
     };
     for runtime in [Runtime::Runc, Runtime::Crun] {
-        let finished = run(runtime, rig.container(), hook(&rig.daemon.mount(), &["--strict"]));
+        let finished = run(
+            runtime,
+            rig.container(),
+            hook(&rig.daemon.mount(), &["--strict", "--within", WITHIN]),
+        );
         let said = sees_itself("a hook", finished);
         let pressure = usize::from(machine_has(&[Machine::Pressure]));
         assert_eq!(mounts_at(&said, "/proc/pressure/cpu"), pressure, "{said}");
@@ -47,14 +51,18 @@ fn a_hook_works_in_a_user_namespace() {
     container.unprivileged = true;
     sees_itself(
         "a hook in a user namespace",
-        run(Runtime::Crun, container, hook(&rig.daemon.mount(), &["--strict"])),
+        run(
+            Runtime::Crun,
+            container,
+            hook(&rig.daemon.mount(), &["--strict", "--within", WITHIN]),
+        ),
     );
 }
 
 #[test]
 fn a_hook_binds_only_what_it_is_told() {
     let Some(rig) = Rig::new(&[Runtime::Runc]) else { return };
-    let told = ["--strict", "--files", "meminfo,uptime"];
+    let told = ["--strict", "--within", WITHIN, "--files", "meminfo,uptime"];
     let said = sees_itself(
         "a hook",
         run(Runtime::Runc, rig.container(), hook(&rig.daemon.mount(), &told)),
@@ -82,7 +90,11 @@ fn without_a_daemon_a_container_starts_unless_the_hook_is_strict() {
     let script = "head -1 /proc/meminfo";
     sees_the_host(run(Runtime::Runc, rig.container_of(script), hook(nowhere, &[])));
 
-    let finished = run(Runtime::Runc, rig.container_of(script), hook(nowhere, &["--strict"]));
+    let finished = run(
+        Runtime::Runc,
+        rig.container_of(script),
+        hook(nowhere, &["--strict", "--within", WITHIN]),
+    );
     assert!(!finished.status.success(), "{}", finished.text());
     assert!(finished.stderr.contains("/nowhere/lxcfs"), "{}", finished.stderr);
 }

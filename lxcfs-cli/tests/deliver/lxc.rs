@@ -7,7 +7,7 @@ use lxcfs_testing::{
     Cgroup, Finished, Hierarchy, Limits, Machine, Running, Version, hierarchies, machine_has, skipped,
 };
 
-use crate::rig::{MEMORY, Rig, SCRIPT, TOOL, mounts_at, sees_itself};
+use crate::rig::{MEMORY, Rig, SCRIPT, TOOL, WITHIN, mounts_at, sees_itself};
 
 const HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/lxc/lxc.mount.hook");
 
@@ -55,6 +55,7 @@ fn run(rig: &Rig, order: &Order<'_>) -> Finished {
     command
         .env("LXCFS_SOURCE", rig.daemon.mount())
         .env("LXCFS_STRICT", "1")
+        .env("LXCFS_WITHIN", WITHIN)
         .env("LXCFS_CLI", order.cli);
     let finished = Running::start(command).finish();
     if !finished.status.success() {

@@ -7,7 +7,7 @@ use lxcfs_testing::wait_until;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use serde_json::json;
 
-use crate::rig::{Rig, TOOL};
+use crate::rig::{Rig, TOOL, WITHIN};
 
 const NONE: Option<&str> = None;
 
@@ -77,7 +77,16 @@ fn what_the_host_mounts_over_a_file_later_comes_into_containers_with_a_hook() {
     let Some(rig) = rig() else { return };
     let source = rig.daemon.mount();
     let source = source.to_str().unwrap();
-    let arguments = ["lxcfs-cli", "hook", "create-container", "--strict", "--source", source];
+    let arguments = [
+        "lxcfs-cli",
+        "hook",
+        "create-container",
+        "--strict",
+        "--within",
+        WITHIN,
+        "--source",
+        source,
+    ];
     for runtime in [Runtime::Runc, Runtime::Crun] {
         let said = healed(&rig, runtime, |container| {
             container.hooks.push(json!({ "path": TOOL, "args": arguments }));

@@ -15,6 +15,9 @@ pub(crate) const TOOL: &str = env!("CARGO_BIN_EXE_lxcfs-cli");
 pub(crate) const MEMORY: u64 = 256 << 20;
 const MEM_TOTAL: &str = "MemTotal:         262144 kB\n";
 
+/// How long a hook waits where it is to succeed: an emulated machine is slow.
+pub(crate) const WITHIN: &str = "60000";
+
 /// What each container is asked.
 pub(crate) const SCRIPT: &str =
     "head -1 /proc/meminfo; free -m; nproc; uptime -p; grep fuse.lxcfs /proc/self/mountinfo";
