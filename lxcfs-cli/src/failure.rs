@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Daemon(#[from] lxcfs_fuse::daemon::Error),
     #[error(transparent)]
+    Heal(#[from] lxcfs_fuse::heal::HealError),
+    #[error(transparent)]
     Run(#[from] crate::run::RunError),
 }
 
