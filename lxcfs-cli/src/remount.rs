@@ -14,7 +14,8 @@ use crate::list::{table, write_table};
 /// Does it and says what was done; answers whether nothing is left dead.
 pub(crate) fn remount(remount: &Remount, out: &mut dyn Write) -> Result<bool, Failure> {
     let some = |list: &Vec<_>| (!list.is_empty()).then(|| list.clone());
-    let from_root = |path: &std::path::PathBuf| std::path::absolute(path).map_err(Failure::file(path, "cannot be found"));
+    let from_root =
+        |path: &std::path::PathBuf| std::path::absolute(path).map_err(Failure::file(path, "cannot be found"));
     let sweep = Sweep {
         mountpoint: remount.mountpoint.as_ref().map(from_root).transpose()?,
         slots: remount.slots.as_ref().map(from_root).transpose()?,
@@ -112,7 +113,10 @@ fn rows(namespace: &Namespace) -> Vec<[String; 5]> {
         };
         by_outcome.entry(words).or_default().push(&mount.point);
     }
-    let trouble = namespace.trouble.iter().map(|why| (format!("failed: {why}"), Vec::new()));
+    let trouble = namespace
+        .trouble
+        .iter()
+        .map(|why| (format!("failed: {why}"), Vec::new()));
     by_outcome
         .into_iter()
         .chain(trouble)

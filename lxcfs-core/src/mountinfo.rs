@@ -162,13 +162,18 @@ mod tests {
 
     #[test]
     fn a_bound_file_says_what_it_is_of_and_where_it_is() {
-        let mount = one("612 590 0:52 /proc/meminfo /proc/meminfo ro,nosuid,nodev,relatime master:7 - fuse.lxcfs lxcfs ro,user_id=0");
+        let mount = one(
+            "612 590 0:52 /proc/meminfo /proc/meminfo ro,nosuid,nodev,relatime master:7 - fuse.lxcfs lxcfs ro,user_id=0",
+        );
         assert_eq!((mount.id, mount.parent), (612, 590));
         assert_eq!(mount.device, "0:52".parse().unwrap());
         assert_eq!(mount.root, Path::new("/proc/meminfo"));
         assert_eq!(mount.point, Path::new("/proc/meminfo"));
         assert_eq!((mount.shared, mount.master), (None, Some(7)));
-        assert_eq!((mount.kind.as_bytes(), mount.source.as_bytes()), (&b"fuse.lxcfs"[..], &b"lxcfs"[..]));
+        assert_eq!(
+            (mount.kind.as_bytes(), mount.source.as_bytes()),
+            (&b"fuse.lxcfs"[..], &b"lxcfs"[..])
+        );
         assert!(mount.has_option("nosuid") && !mount.has_option("noexec") && !mount.has_option("no"));
     }
 
@@ -202,7 +207,13 @@ mod tests {
 
     #[test]
     fn what_is_no_line_of_mountinfo_is_none() {
-        for line in ["", "1", "1 0 0:5 / / rw", "x 0 0:5 / / rw - a b c", "1 0 5 / / rw - a b c"] {
+        for line in [
+            "",
+            "1",
+            "1 0 0:5 / / rw",
+            "x 0 0:5 / / rw - a b c",
+            "1 0 5 / / rw - a b c",
+        ] {
             assert_eq!(Mount::parse(line.as_bytes()), None, "{line}");
         }
         assert_eq!(mounts(b"\nx\n1 0 0:5 / / rw - tmpfs t rw\n").count(), 1);

@@ -48,8 +48,9 @@ fn layout(hierarchies: &Hierarchies) -> Finding {
         (false, true) => Finding::ok("cgroup v2"),
         (true, false) => Finding::ok("cgroup v1"),
         (true, true) => Finding::ok("cgroup v1 and v2 side by side"),
-        (false, false) => Finding::bad("no cgroups are mounted: limits are not known")
-            .mend("mount -t cgroup2 cgroup2 /sys/fs/cgroup"),
+        (false, false) => {
+            Finding::bad("no cgroups are mounted: limits are not known").mend("mount -t cgroup2 cgroup2 /sys/fs/cgroup")
+        }
     }
 }
 

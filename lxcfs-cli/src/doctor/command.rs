@@ -49,10 +49,11 @@ pub(super) fn version(program: &PathBuf) -> io::Result<String> {
 
 /// The first version number in a text, as two numbers.
 pub(super) fn numbers(text: &str) -> Option<(u32, u32)> {
-    text.split(|at: char| !(at.is_ascii_digit() || at == '.')).find_map(|word| {
-        let mut parts = word.split('.');
-        Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
-    })
+    text.split(|at: char| !(at.is_ascii_digit() || at == '.'))
+        .find_map(|word| {
+            let mut parts = word.split('.');
+            Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+        })
 }
 
 #[cfg(test)]
@@ -61,7 +62,10 @@ mod tests {
 
     #[test]
     fn the_version_is_the_first_word_that_looks_like_one() {
-        assert_eq!(numbers("containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20"), Some((1, 6)));
+        assert_eq!(
+            numbers("containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20"),
+            Some((1, 6))
+        );
         assert_eq!(numbers("Docker version 29.2.0, build 1"), Some((29, 2)));
         assert_eq!(numbers("crun"), None);
     }

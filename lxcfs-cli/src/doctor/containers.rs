@@ -18,7 +18,12 @@ pub(super) fn check() -> Vec<Finding> {
     };
     let own = pid_namespace(std::process::id());
     // A mount namespace without a pid namespace is a service with a private /tmp, most often.
-    let is_container = |one: &&MountNamespace| pid_namespace(one.pid).is_some_and(|its| Some(its) != own);
+    let has_files = |one: &MountNamespace| {
+        let mut ours = one.mounts.iter().filter(|mount| is_lxcfs(mount));
+        ours.any(|mount| mount.point.starts_with("/proc") || mount.point.starts_with("/sys"))
+    };
+    let is_container =
+        |one: &&MountNamespace| pid_namespace(one.pid).is_some_and(|its| Some(its) != own) || has_files(one);
     let mut states = BTreeMap::new();
     let mut findings: Vec<Finding> = found
         .namespaces
@@ -39,12 +44,17 @@ pub(super) fn check() -> Vec<Finding> {
 }
 
 fn pid_namespace(pid: Pid) -> Option<u64> {
-    fs::metadata(format!("/proc/{pid}/ns/pid")).ok().map(|namespace| namespace.ino())
+    fs::metadata(format!("/proc/{pid}/ns/pid"))
+        .ok()
+        .map(|namespace| namespace.ino())
 }
 
 /// What there is to say of a container. Each file system is asked once.
 fn of(container: &MountNamespace, states: &mut BTreeMap<Device, State>) -> Finding {
-    let ours = container.mounts.iter().filter(|mount| is_lxcfs(mount) && is_on_top(mount, &container.mounts));
+    let ours = container
+        .mounts
+        .iter()
+        .filter(|mount| is_lxcfs(mount) && is_on_top(mount, &container.mounts));
     let mut by_state: BTreeMap<&str, u32> = BTreeMap::new();
     let mut served = Vec::new();
     for mount in ours {
@@ -70,11 +80,15 @@ fn of(container: &MountNamespace, states: &mut BTreeMap<Device, State>) -> Findi
         Finding::bad(format!("{who}: {dead} files are dead: their daemon has ended"))
             .mend(format!("lxcfs-cli remount --pid {}", container.pid))
     } else if held > 0 {
-        Finding::bad(format!("{who}: {held} files do not answer: readers wait for their daemon"))
-            .mend("systemctl restart lxcfs")
+        Finding::bad(format!(
+            "{who}: {held} files do not answer: readers wait for their daemon"
+        ))
+        .mend("systemctl restart lxcfs")
     } else if by_state.is_empty() {
-        Finding::warn(format!("{who}: sees the host's files: none of ours were mounted when it was started"))
-            .mend("let the runtime mount them, and start it again")
+        Finding::warn(format!(
+            "{who}: sees the host's files: none of ours were mounted when it was started"
+        ))
+        .mend("let the runtime mount them, and start it again")
     } else {
         let missing: Vec<_> = names()
             .map(|(name, _)| format!("/{name}"))

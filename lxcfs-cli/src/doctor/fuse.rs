@@ -15,8 +15,10 @@ pub(super) fn check() -> Vec<Finding> {
     let control = if Path::new(CONTROL).is_dir() {
         Finding::ok(format!("{CONTROL} is there"))
     } else {
-        Finding::warn(format!("{CONTROL}: not there, so that a connection that hangs cannot be aborted"))
-            .mend(format!("mount -t fusectl fusectl {CONTROL}"))
+        Finding::warn(format!(
+            "{CONTROL}: not there, so that a connection that hangs cannot be aborted"
+        ))
+        .mend(format!("mount -t fusectl fusectl {CONTROL}"))
     };
     vec![device, control]
 }

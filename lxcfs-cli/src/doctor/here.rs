@@ -29,15 +29,14 @@ pub(super) fn check() -> Vec<Finding> {
             None => Finding::warn(format!("{path}: the host's")),
             Some(mount) => {
                 ours = true;
-                let state = *states
-                    .entry(mount.device)
-                    .or_insert_with(|| state_of(point, PATIENCE));
+                let state = *states.entry(mount.device).or_insert_with(|| state_of(point, PATIENCE));
                 match state {
                     State::Served => Finding::ok(format!("{path}: this container's own")),
                     State::Dead => Finding::bad(format!("{path}: dead: the daemon has ended"))
                         .mend("on the host: lxcfs-cli remount"),
-                    State::Held => Finding::bad(format!("{path}: does not answer"))
-                        .mend("on the host: systemctl restart lxcfs"),
+                    State::Held => {
+                        Finding::bad(format!("{path}: does not answer")).mend("on the host: systemctl restart lxcfs")
+                    }
                     _ => Finding::warn(format!("{path}: cannot be looked at")),
                 }
             }
@@ -56,6 +55,8 @@ pub(super) fn check() -> Vec<Finding> {
 
 /// Whether there is such a file, asked only where nothing of ours is in the way.
 fn is_there(point: &Path, mounts: &[lxcfs_core::mountinfo::Mount]) -> bool {
-    let in_ours = mounts.iter().any(|mount| is_lxcfs(mount) && point.starts_with(&mount.point));
+    let in_ours = mounts
+        .iter()
+        .any(|mount| is_lxcfs(mount) && point.starts_with(&mount.point));
     !in_ours && std::fs::symlink_metadata(point).is_ok()
 }

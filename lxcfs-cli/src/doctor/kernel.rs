@@ -1,16 +1,25 @@
 //! What the running kernel can do.
 
-use lxcfs_core::live::Root;
 use lxcfs_core::Source as _;
+use lxcfs_core::live::Root;
 
 use super::command::numbers;
 use super::finding::Finding;
 
 /// From which version on there is what, and what is without it.
 const STEPS: [((u32, u32), &str); 3] = [
-    ((5, 12), "no mount_setattr(2): `lxcfs-cli remount` and slots do not work"),
-    ((6, 5), "no MOVE_MOUNT_BENEATH: `lxcfs-cli remount` covers dead mounts instead of replacing them"),
-    ((6, 9), "no FUSE_NOTIFY_RESEND: a read that was being answered when the daemon ended is lost"),
+    (
+        (5, 12),
+        "no mount_setattr(2): `lxcfs-cli remount` and slots do not work",
+    ),
+    (
+        (6, 5),
+        "no MOVE_MOUNT_BENEATH: `lxcfs-cli remount` covers dead mounts instead of replacing them",
+    ),
+    (
+        (6, 9),
+        "no FUSE_NOTIFY_RESEND: a read that was being answered when the daemon ended is lost",
+    ),
 ];
 
 pub(super) fn check() -> Vec<Finding> {
@@ -32,9 +41,8 @@ fn of(release: &str) -> Finding {
     };
     match STEPS.iter().find(|(since, _)| version < *since) {
         None => Finding::ok(format!("Linux {release}")),
-        Some(((major, minor), without)) => {
-            Finding::warn(format!("Linux {release}: {without}")).mend(format!("a kernel of version {major}.{minor} or later"))
-        }
+        Some(((major, minor), without)) => Finding::warn(format!("Linux {release}: {without}"))
+            .mend(format!("a kernel of version {major}.{minor} or later")),
     }
 }
 

@@ -15,7 +15,9 @@ pub(super) fn check(mountpoint: Option<&Path>) -> Vec<Finding> {
         .into_iter()
         .flat_map(|own| own.mounts)
         .collect();
-    let seen = mounts.iter().filter(|mount| is_lxcfs(mount) && is_on_top(mount, &mounts));
+    let seen = mounts
+        .iter()
+        .filter(|mount| is_lxcfs(mount) && is_on_top(mount, &mounts));
     let asked = seen.filter(|mount| mountpoint.is_none_or(|asked| mount.point == asked));
     // One place for each file system: where all of it is mounted, if that can be seen.
     let mut by_device: BTreeMap<_, &Mount> = BTreeMap::new();
@@ -29,7 +31,12 @@ pub(super) fn check(mountpoint: Option<&Path>) -> Vec<Finding> {
         let place = mountpoint.unwrap_or(Path::new("/var/lib/lxcfs")).display();
         let what = mountpoint.map_or_else(
             || "no file system of type fuse.lxcfs is mounted".to_owned(),
-            |asked| format!("{}: no file system of type fuse.lxcfs is mounted there", asked.display()),
+            |asked| {
+                format!(
+                    "{}: no file system of type fuse.lxcfs is mounted there",
+                    asked.display()
+                )
+            },
         );
         return vec![Finding::bad(what).mend(format!("systemctl start lxcfs, or: lxcfs {place}"))];
     }

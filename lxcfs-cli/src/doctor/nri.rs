@@ -27,7 +27,12 @@ pub(super) fn check() -> Vec<Finding> {
 
 fn installed(name: &str) -> Option<(u32, u32)> {
     // One whose version is not known is taken for a new one.
-    find(name).map(|path| version(&path).ok().and_then(|said| numbers(&said)).unwrap_or((u32::MAX, 0)))
+    find(name).map(|path| {
+        version(&path)
+            .ok()
+            .and_then(|said| numbers(&said))
+            .unwrap_or((u32::MAX, 0))
+    })
 }
 
 fn containerd() -> Option<Finding> {
@@ -38,7 +43,8 @@ fn containerd() -> Option<Finding> {
 
 fn containerd_says(text: &str, version: (u32, u32)) -> Finding {
     if version < (1, 7) {
-        return Finding::warn("containerd is older than 1.7: it has no plugins of that kind").mend("containerd 2.0 or later");
+        return Finding::warn("containerd is older than 1.7: it has no plugins of that kind")
+            .mend("containerd 2.0 or later");
     }
     let table = match text.parse::<Table>() {
         Ok(table) => table,
@@ -88,9 +94,8 @@ fn crio_says(texts: &[String], version: (u32, u32)) -> Finding {
         }
         Some(true) => Finding::ok("CRI-O: NRI is on"),
         None if version >= (1, 30) => Finding::ok("CRI-O: NRI is on"),
-        Some(false) | None => Finding::warn("CRI-O: NRI is off").mend(
-            "in a file of /etc/crio/crio.conf.d, [crio.nri], set enable_nri = true; then systemctl restart crio",
-        ),
+        Some(false) | None => Finding::warn("CRI-O: NRI is off")
+            .mend("in a file of /etc/crio/crio.conf.d, [crio.nri], set enable_nri = true; then systemctl restart crio"),
     }
 }
 
@@ -133,7 +138,10 @@ mod tests {
         let told = |value| format!("version = 2\n[plugins.\"io.containerd.nri.v1.nri\"]\ndisable = {value}\n");
         assert_eq!(grade(&told("false"), (1, 7)), Grade::Ok);
         assert_eq!(grade(&told("true"), (2, 1)), Grade::Warn);
-        assert_eq!(grade("disabled_plugins = [\"io.containerd.nri.v1.nri\"]", (2, 1)), Grade::Warn);
+        assert_eq!(
+            grade("disabled_plugins = [\"io.containerd.nri.v1.nri\"]", (2, 1)),
+            Grade::Warn
+        );
         assert_eq!(grade("[", (2, 1)), Grade::Warn);
     }
 
@@ -149,7 +157,10 @@ mod tests {
     #[test]
     fn docker_has_to_be_told() {
         assert_eq!(docker_says("", (29, 2)).grade, Grade::Warn);
-        assert_eq!(docker_says("{\"nri-opts\": {\"enable\": true}}", (29, 2)).grade, Grade::Ok);
+        assert_eq!(
+            docker_says("{\"nri-opts\": {\"enable\": true}}", (29, 2)).grade,
+            Grade::Ok
+        );
         assert!(docker_says("{", (29, 2)).what.contains(DOCKER));
         assert!(docker_says("", (28, 0)).what.contains("older"));
     }

@@ -50,6 +50,14 @@ pub enum HealError {
         /// What the kernel says.
         source: io::Error,
     },
+    /// What is served cannot be written down.
+    #[error("{}: {source}; after a restart, containers are healed by `lxcfs-cli remount` only", record.display())]
+    Record {
+        /// The file.
+        record: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
     /// One in the other.
     #[error("{}: slots can be neither in nor above the mount point", .0.display())]
     SlotsInMountPoint(PathBuf),

@@ -47,7 +47,10 @@ pub(super) fn fill(source: &Source, prune: &[(std::ffi::OsString, u64)], flags: 
         if !mounts.iter().any(shows_it) {
             // Away from the peers of the mount point first. Its flags are those of all copies that go to containers.
             for propagation in [PRIVATE, SHARED] {
-                let attributes = Attributes { set: flags, propagation };
+                let attributes = Attributes {
+                    set: flags,
+                    propagation,
+                };
                 mount_attr::set(copy.as_fd(), attributes)?;
             }
             put_over(&copy, &place)?;
@@ -86,10 +89,6 @@ fn make_room(slot: &Path, is_directory: bool, mounts: &[Mount]) -> io::Result<()
     if is_directory {
         std::fs::create_dir_all(slot)
     } else {
-        std::fs::File::options()
-            .create(true)
-            .append(true)
-            .open(slot)
-            .map(drop)
+        std::fs::File::options().create(true).append(true).open(slot).map(drop)
     }
 }

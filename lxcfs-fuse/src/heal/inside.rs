@@ -21,7 +21,10 @@ pub fn inside(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let task = told(arguments)?;
     // If whoever has asked is gone, nobody ends us when we hang.
     let tied = prctl::set_pdeathsig(Signal::SIGKILL).map_err(|error| error.to_string());
-    match tied.and_then(|()| task).and_then(|task| work(&task).map_err(|error| error.to_string())) {
+    match tied
+        .and(task)
+        .and_then(|task| work(&task).map_err(|error| error.to_string()))
+    {
         Ok(()) => say(&Said::Done),
         Err(why) => say(&Said::Failed(why)),
     }

@@ -25,11 +25,7 @@ impl Lock {
             lock: path.to_path_buf(),
             source,
         };
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(failed)?;
+        let file = File::options().create(true).append(true).open(path).map_err(failed)?;
         let start = Instant::now();
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {

@@ -144,7 +144,10 @@ impl Live {
     fn copy_for(&self, dead: &Mount) -> io::Result<OwnedFd> {
         let root = dead.original_root();
         let name = root.strip_prefix("/").unwrap_or(root);
-        let slot = self.slots.as_ref().filter(|(_, names)| names.iter().any(|one| one == name));
+        let slot = self
+            .slots
+            .as_ref()
+            .filter(|(_, names)| names.iter().any(|one| one == name));
         let (dir, propagation) = match slot {
             Some((slots, _)) => (slots, SLAVE),
             None => (&self.mountpoint, PRIVATE),

@@ -26,12 +26,15 @@
 //! open_tree(2), mount_setattr(2), move_mount(2), mount_namespaces(7).
 
 mod bounded;
+mod canonical;
+mod devices;
 mod error;
 mod fill;
 mod inside;
 mod lock;
 mod mend;
 mod mount_attr;
+mod own;
 mod place;
 mod plan;
 mod probe;
@@ -46,6 +49,7 @@ use std::time::Duration;
 
 pub use error::HealError;
 pub use inside::inside;
+pub use own::Own;
 pub use report::{Mended, Namespace, Outcome, Report, State};
 pub use slots::{Slots, names};
 pub use survey::{MountNamespace, Survey, survey, survey_of};
@@ -75,5 +79,11 @@ pub fn state_of(point: &Path, patience: Duration) -> State {
 #[must_use]
 pub fn state_in(namespace: &MountNamespace, mount: &Mount, patience: Duration) -> State {
     let entrance = namespace.entrance();
-    sweep::probe(&bounded::this_program(), Some(entrance), &mount.point, Some(mount.id), patience)
+    sweep::probe(
+        &bounded::this_program(),
+        Some(entrance),
+        &mount.point,
+        Some(mount.id),
+        patience,
+    )
 }

@@ -1,9 +1,5 @@
 //! Flags and propagation of a mount that is attached nowhere yet.
-#![expect(
-    unsafe_code,
-    clippy::as_conversions,
-    reason = "one system call, which neither nix nor rustix wraps"
-)]
+#![expect(unsafe_code, reason = "one system call, which neither nix nor rustix wraps")]
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};

@@ -42,9 +42,8 @@ impl Oneself {
     /// The kernel's number of the mount in which a place is.
     pub(super) fn mount_of(&self, place: &OwnedFd) -> io::Result<u64> {
         let text = self.read(&format!("fdinfo/{}", place.as_raw_fd()))?;
-        let id = lxcfs_core::parse::lines(&text).find_map(|line| {
-            lxcfs_core::parse::number(line.strip_prefix(b"mnt_id:")?.trim_ascii())
-        });
+        let id = lxcfs_core::parse::lines(&text)
+            .find_map(|line| lxcfs_core::parse::number(line.strip_prefix(b"mnt_id:")?.trim_ascii()));
         id.ok_or_else(|| io::Error::other("no mnt_id in fdinfo"))
     }
 
@@ -83,7 +82,10 @@ impl Space {
 
     /// Goes there. The working directory and the root are that of the namespace then.
     pub(super) fn enter(&self) -> io::Result<()> {
-        Ok(move_into_link_name_space(self.0.as_fd(), Some(LinkNameSpaceType::Mount))?)
+        Ok(move_into_link_name_space(
+            self.0.as_fd(),
+            Some(LinkNameSpaceType::Mount),
+        )?)
     }
 }
 

@@ -10,6 +10,7 @@ use lxcfs_core::mountinfo::{Device, Mount};
 use lxcfs_core::{Pid, TABLE};
 
 use super::bounded::{Answer, End, ask};
+use super::canonical::canonical;
 use super::error::HealError;
 use super::mount_attr::{NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
 use super::plan::is_lxcfs;
@@ -51,24 +52,22 @@ impl Slots {
         live: Device,
         limit: Duration,
     ) -> Result<Vec<PathBuf>, HealError> {
-        if self.dir.starts_with(mountpoint) || mountpoint.starts_with(&self.dir) {
-            return Err(HealError::SlotsInMountPoint(self.dir.clone()));
-        }
         let own = own_mounts().map_err(HealError::Proc)?;
+        let dir = canonical(&self.dir, &own);
+        if dir.starts_with(mountpoint) || mountpoint.starts_with(&dir) {
+            return Err(HealError::SlotsInMountPoint(dir));
+        }
         let task = Task::Fill {
             source: Source {
                 mountpoint: mountpoint.into(),
                 live: live.into(),
-                slots: Some(self.dir.clone().into()),
+                slots: Some(dir.clone().into()),
             },
-            prune: self.not_needed(&own, live)?,
+            prune: not_needed(&dir, &own, live)?,
             flags: if self.writable { 0 } else { READ_ONLY } | NO_SUID | NO_DEV | NO_EXEC,
         };
         let Answer { said, end } = ask(program, &task, limit);
-        let failed = |why: String| HealError::Slots {
-            dir: self.dir.clone(),
-            why,
-        };
+        let failed = |why: String| HealError::Slots { dir: dir.clone(), why };
         match end {
             End::Done => {}
             End::Late => return Err(failed(format!("not done after {limit:?}"))),
@@ -80,27 +79,27 @@ impl Slots {
         });
         Ok(filled.collect())
     }
+}
 
-    /// The dead layers that no container was bound from.
-    fn not_needed(&self, own: &[Mount], live: Device) -> Result<Vec<(std::ffi::OsString, u64)>, HealError> {
-        let dead = |mount: &&Mount| is_lxcfs(mount) && mount.device != live && mount.point.starts_with(&self.dir);
-        if !own.iter().any(|mount| dead(&mount)) {
-            return Ok(Vec::new());
-        }
-        let all = survey().map_err(HealError::Proc)?;
-        // Whom we cannot look at may need them.
-        if all.unreadable.iter().any(|pid| *pid != INIT) {
-            return Ok(Vec::new());
-        }
-        let everywhere: Vec<&[Mount]> = all.namespaces.iter().map(|one| one.mounts.as_slice()).collect();
-        let slots = names().map(|(name, _)| self.dir.join(name));
-        Ok(slots
-            .flat_map(|slot| {
-                let ids = prunable(&slot, own, &everywhere, live);
-                ids.into_iter().map(move |id| (slot.clone().into(), id))
-            })
-            .collect())
+/// The dead layers that no container was bound from.
+fn not_needed(dir: &Path, own: &[Mount], live: Device) -> Result<Vec<(std::ffi::OsString, u64)>, HealError> {
+    let dead = |mount: &&Mount| is_lxcfs(mount) && mount.device != live && mount.point.starts_with(dir);
+    if !own.iter().any(|mount| dead(&mount)) {
+        return Ok(Vec::new());
     }
+    let all = survey().map_err(HealError::Proc)?;
+    // Whom we cannot look at may need them.
+    if all.unreadable.iter().any(|pid| *pid != INIT) {
+        return Ok(Vec::new());
+    }
+    let everywhere: Vec<&[Mount]> = all.namespaces.iter().map(|one| one.mounts.as_slice()).collect();
+    let slots = names().map(|(name, _)| dir.join(name));
+    Ok(slots
+        .flat_map(|slot| {
+            let ids = prunable(&slot, own, &everywhere, live);
+            ids.into_iter().map(move |id| (slot.clone().into(), id))
+        })
+        .collect())
 }
 
 /// The layers of a slot that can be taken away, from the top on.
@@ -109,7 +108,9 @@ impl Slots {
 /// mount of the layer below, where the kernel has put it as a copy.
 fn prunable(slot: &Path, own: &[Mount], everywhere: &[&[Mount]], live: Device) -> Vec<u64> {
     let pile = pile(slot, own);
-    let below = pile.iter().map(|layer| own.iter().find(|mount| mount.id == layer.parent));
+    let below = pile
+        .iter()
+        .map(|layer| own.iter().find(|mount| mount.id == layer.parent));
     let layers: Vec<_> = pile.iter().zip(below).collect();
     layers
         .into_iter()
@@ -117,16 +118,22 @@ fn prunable(slot: &Path, own: &[Mount], everywhere: &[&[Mount]], live: Device) -
         .take_while(|(layer, below)| {
             let is_copy = |mount: &Mount, all: &[Mount]| {
                 let parent = all.iter().find(|one| one.id == mount.parent);
-                parent.zip(*below).is_some_and(|(parent, below)| parent.device == below.device)
+                parent
+                    .zip(*below)
+                    .is_some_and(|(parent, below)| parent.device == below.device)
             };
             let follows = |mount: &Mount| {
-                mount.id != layer.id && layer.shared.is_some() && (mount.shared == layer.shared || mount.master == layer.shared)
+                mount.id != layer.id
+                    && layer.shared.is_some()
+                    && (mount.shared == layer.shared || mount.master == layer.shared)
             };
             is_lxcfs(layer)
                 && layer.device != live
-                && everywhere
-                    .iter()
-                    .all(|all| all.iter().filter(|mount| follows(mount)).all(|mount| is_copy(mount, all)))
+                && everywhere.iter().all(|all| {
+                    all.iter()
+                        .filter(|mount| follows(mount))
+                        .all(|mount| is_copy(mount, all))
+                })
         })
         .map(|(layer, _)| layer.id)
         .collect()
@@ -145,7 +152,10 @@ fn pile<'m>(slot: &Path, all: &'m [Mount]) -> Vec<&'m Mount> {
             break;
         }
         pile.push(layer);
-        next = here.iter().find(|mount| mount.parent == layer.id && mount.id != layer.id).copied();
+        next = here
+            .iter()
+            .find(|mount| mount.parent == layer.id && mount.id != layer.id)
+            .copied();
     }
     pile
 }
@@ -185,13 +195,13 @@ mod tests {
     #[test]
     fn a_layer_stays_as_long_as_a_container_that_came_after_it_lives() {
         let new = "20 2 0:8 / /proc rw - proc proc rw\n21 20 0:51 /proc/meminfo /proc/meminfo ro master:3 - fuse.lxcfs lxcfs ro\n";
-        assert_eq!(prunable_beside(new, "0:52"), []);
+        assert_eq!(prunable_beside(new, "0:52"), Vec::<u64>::new());
     }
 
     #[test]
     fn without_containers_nothing_is_needed_and_what_is_live_stays() {
         assert_eq!(prunable_beside("", "0:52"), [7, 6]);
-        assert_eq!(prunable_beside("", "0:51"), []);
+        assert_eq!(prunable_beside("", "0:51"), Vec::<u64>::new());
     }
 
     #[test]

@@ -72,7 +72,10 @@ fn of(pids: &[Pid]) -> Survey {
     let mut candidates: BTreeMap<u64, Vec<(bool, Pid)>> = BTreeMap::new();
     for &pid in pids {
         match fs::metadata(format!("/proc/{pid}/ns/mnt")) {
-            Ok(namespace) => candidates.entry(namespace.ino()).or_default().push((is_chrooted(pid), pid)),
+            Ok(namespace) => candidates
+                .entry(namespace.ino())
+                .or_default()
+                .push((is_chrooted(pid), pid)),
             // It has ended.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) => found.unreadable.push(pid),

@@ -11,6 +11,7 @@ use lxcfs_core::Pid;
 use lxcfs_core::mountinfo::{Device, Mount};
 
 use super::bounded::{Answer, End, ask, this_program};
+use super::canonical::canonical;
 use super::error::HealError;
 use super::lock::Lock;
 use super::plan::{is_lxcfs, is_on_top, steps};
@@ -85,16 +86,20 @@ impl Sweep {
             })
             .map(|(device, _)| *device)
             .collect();
+        let mounts = own_mounts().map_err(HealError::Proc)?;
+        let slots = self.slots.as_ref().map(|dir| canonical(dir, &mounts));
         let source = Source {
             mountpoint: mountpoint.clone().into(),
             live: live.into(),
-            slots: self.slots.clone().map(Into::into),
+            slots: slots.map(Into::into),
         };
         let affected = found
             .namespaces
             .iter()
             .filter(|one| !steps(&one.mounts, &dead, &[]).is_empty());
-        let namespaces = in_parallel(self.parallel, affected, |namespace| self.mend(namespace, &source, &dead));
+        let namespaces = in_parallel(self.parallel, affected, |namespace| {
+            self.mend(namespace, &source, &dead)
+        });
         Ok(Report {
             mountpoint,
             live,
@@ -120,8 +125,13 @@ impl Sweep {
     /// The live file system: where it is mounted, and its device.
     fn live(&self) -> Result<(PathBuf, Device), HealError> {
         let mounts = own_mounts().map_err(HealError::Proc)?;
-        let seen = || mounts.iter().filter(|mount| is_on_top(mount, &mounts) && is_lxcfs(mount));
-        if let Some(mountpoint) = &self.mountpoint {
+        let seen = || {
+            mounts
+                .iter()
+                .filter(|mount| is_on_top(mount, &mounts) && is_lxcfs(mount))
+        };
+        if let Some(given) = &self.mountpoint {
+            let mountpoint = &canonical(given, &mounts);
             let there = seen().rfind(|mount| mount.point == *mountpoint);
             let mount = there.ok_or_else(|| HealError::NotMounted(mountpoint.clone()))?;
             return match self.probe(None, mount) {
@@ -147,7 +157,9 @@ impl Sweep {
         match served.as_slice() {
             [] => Err(HealError::NoneServed),
             [one] => Ok((one.point.clone(), one.device)),
-            several => Err(HealError::Several(several.iter().map(|mount| mount.point.clone()).collect())),
+            several => Err(HealError::Several(
+                several.iter().map(|mount| mount.point.clone()).collect(),
+            )),
         }
     }
 
@@ -155,7 +167,11 @@ impl Sweep {
     fn states(&self, found: &Survey, live: Device) -> Vec<(Device, State)> {
         let mut spots: BTreeMap<Device, Vec<(Entrance, &Mount)>> = BTreeMap::new();
         for namespace in &found.namespaces {
-            for mount in namespace.mounts.iter().filter(|mount| is_lxcfs(mount) && mount.device != live) {
+            for mount in namespace
+                .mounts
+                .iter()
+                .filter(|mount| is_lxcfs(mount) && mount.device != live)
+            {
                 let spots = spots.entry(mount.device).or_default();
                 if is_on_top(mount, &namespace.mounts) && spots.len() < SPOTS {
                     spots.push((namespace.entrance(), mount));
@@ -163,7 +179,9 @@ impl Sweep {
             }
         }
         in_parallel(self.parallel, spots, |(device, spots)| {
-            let states = spots.into_iter().map(|(entrance, mount)| self.probe(Some(entrance), mount));
+            let states = spots
+                .into_iter()
+                .map(|(entrance, mount)| self.probe(Some(entrance), mount));
             let seen = states.into_iter().find(|state| *state != State::Hidden);
             (device, seen.unwrap_or(State::Hidden))
         })
@@ -261,7 +279,10 @@ mod tests {
     #[test]
     fn what_is_done_in_parallel_is_done_once_each_and_answered_in_order() {
         let most = NonZeroUsize::new(3).unwrap();
-        assert_eq!(in_parallel(most, 0..20, |number| number * 2), (0..20).map(|number| number * 2).collect::<Vec<_>>());
+        assert_eq!(
+            in_parallel(most, 0..20, |number| number * 2),
+            (0..20).map(|number| number * 2).collect::<Vec<_>>()
+        );
         assert_eq!(in_parallel(most, 0..0, |number: i32| number), Vec::<i32>::new());
     }
 }
