@@ -37,7 +37,7 @@ impl Healing {
 
     /// Looks for dead mounts of daemons before, and replaces them.
     pub(super) fn sweep_in_background(self) {
-        if !self.sweeps {
+        if !self.sweeps || !self.own.has_lost_any() {
             return;
         }
         let sweep = move || match self.own.sweep(self.slots.as_ref()) {

@@ -76,6 +76,12 @@ impl Own {
         Ok(report)
     }
 
+    /// Whether there was a daemon before.
+    #[must_use]
+    pub fn has_lost_any(&self) -> bool {
+        !self.lost.is_empty()
+    }
+
     fn live(&self) -> Result<Device, HealError> {
         let mounts = own_mounts().map_err(HealError::Proc)?;
         at(&self.mountpoint, &mounts).ok_or_else(|| HealError::NotMounted(self.mountpoint.clone()))

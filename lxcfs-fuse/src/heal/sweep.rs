@@ -81,9 +81,7 @@ impl Sweep {
         let others = self.states(&found, live);
         let dead: Vec<Device> = others
             .iter()
-            .filter(|(device, state)| {
-                *state == State::Dead && self.devices.as_ref().is_none_or(|ours| ours.contains(device))
-            })
+            .filter(|(_, state)| *state == State::Dead)
             .map(|(device, _)| *device)
             .collect();
         let mounts = own_mounts().map_err(HealError::Proc)?;
@@ -166,11 +164,13 @@ impl Sweep {
     /// Whether the other file systems of our kind are served, asked for at one place each.
     fn states(&self, found: &Survey, live: Device) -> Vec<(Device, State)> {
         let mut spots: BTreeMap<Device, Vec<(Entrance, &Mount)>> = BTreeMap::new();
+        // Nobody else's are asked: they may take their time.
+        let is_meant = |device: Device| self.devices.as_ref().is_none_or(|ours| ours.contains(&device));
         for namespace in &found.namespaces {
             for mount in namespace
                 .mounts
                 .iter()
-                .filter(|mount| is_lxcfs(mount) && mount.device != live)
+                .filter(|mount| is_lxcfs(mount) && mount.device != live && is_meant(mount.device))
             {
                 let spots = spots.entry(mount.device).or_default();
                 if is_on_top(mount, &namespace.mounts) && spots.len() < SPOTS {

@@ -20,7 +20,9 @@ fn the_files_of_another_daemon_that_lives_are_left_alone() {
     let before = container.layers("/proc/uptime");
     first.kill();
     let _second = host.start(&["--no-sweep"]);
-    let report = host.heal(&[&container]);
+    let mut sweep = host.sweep(&[&container]);
+    sweep.devices = None;
+    let report = sweep.run().unwrap();
     assert!(report.is_whole(), "{report:?}");
     assert!(report.others.contains(&(other.device(), State::Served)), "{report:?}");
     assert_eq!(container.layers("/proc/uptime"), before);

@@ -1,5 +1,6 @@
 //! A host of its own: a mount point on which one daemon comes after another, and mount namespaces that hold its files.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,6 +21,8 @@ pub(crate) const OWN_MEM_TOTAL: &str = "MemTotal:          65536 kB";
 
 pub(crate) struct Host {
     dir: TempDir,
+    /// What its daemons have served.
+    devices: RefCell<Vec<Device>>,
 }
 
 impl Host {
@@ -28,7 +31,10 @@ impl Host {
         // The users of containers come through.
         fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         fs::create_dir(dir.path().join("mount")).unwrap();
-        Self { dir }
+        Self {
+            dir,
+            devices: RefCell::default(),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -69,6 +75,7 @@ impl Host {
             assert!(served.child.try_wait().unwrap().is_none(), "{}", self.log());
             self.log().contains(" settings ")
         });
+        self.devices.borrow_mut().push(self.device());
         served
     }
 
@@ -83,11 +90,12 @@ impl Host {
         umount2(&self.mount_point(), MntFlags::MNT_DETACH).unwrap();
     }
 
-    /// Heals those, and nobody else.
+    /// Heals those of what was served here: the machine may have other daemons, which hang.
     pub(crate) fn sweep(&self, containers: &[&Container]) -> Sweep {
         Sweep {
             mountpoint: Some(self.mount_point()),
             pids: Some(containers.iter().map(|one| one.pid()).collect()),
+            devices: Some(self.devices.borrow().clone()),
             lock: self.path("lock"),
             program: LXCFS.into(),
             patience: Duration::from_secs(2),

@@ -67,7 +67,7 @@ fn a_restart_heals_all_containers_that_were_bound_from_slots_and_nobody_enters_t
     // It has become a slave of the slot, so that the next time nobody has to enter it either.
     second.kill();
     let _third = start();
-    assert_eq!(private.mem_total(&cgroup).unwrap(), OWN_MEM_TOTAL);
+    assert_eq!(private.mem_total(&cgroup).as_deref(), Some(OWN_MEM_TOTAL), "{}", private.mountinfo());
 }
 
 #[test]

@@ -196,8 +196,9 @@ fn healing_again_or_twice_at_once_adds_nothing() {
     let all: Vec<&Container> = containers.iter().collect();
     first.kill();
     let _second = host.start(&["--no-sweep"]);
+    let sweep = host.sweep(&all);
     let reports = std::thread::scope(|scope| {
-        let sweeps: Vec<_> = (0..3).map(|_| scope.spawn(|| host.heal(&all))).collect();
+        let sweeps: Vec<_> = (0..3).map(|_| scope.spawn(|| sweep.run().unwrap())).collect();
         sweeps
             .into_iter()
             .map(|sweep| sweep.join().unwrap())
@@ -259,7 +260,9 @@ fn a_daemon_that_hangs_is_not_taken_for_a_dead_one() {
     slow.send(Signal::SIGSTOP);
     first.kill();
     let _second = host.start(&["--no-sweep"]);
-    let report = host.heal(&[&both]);
+    let mut sweep = host.sweep(&[&both]);
+    sweep.devices = None;
+    let report = sweep.run().unwrap();
     assert!(report.others.contains(&(hung.device(), State::Held)), "{report:?}");
     assert!(report.is_whole(), "{report:?}");
     assert_eq!(both.mem_total(&cgroup).unwrap(), OWN_MEM_TOTAL);
