@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use lxcfs_core::mountinfo::{Device, Mount};
 
 use super::canonical::canonical;
-use super::devices;
+use super::devices::{self, Connection};
 use super::error::HealError;
 use super::plan::{is_lxcfs, is_on_top};
 use super::report::{Report, State};
@@ -21,7 +21,7 @@ const MOST: usize = 64;
 pub struct Own {
     mountpoint: PathBuf,
     record: PathBuf,
-    lost: Vec<Device>,
+    lost: Vec<Connection>,
 }
 
 impl Own {
@@ -31,7 +31,8 @@ impl Own {
         let mounts = own_mounts().unwrap_or_default();
         let mountpoint = canonical(mountpoint, &mounts);
         let mut lost = devices::read(record);
-        lost.extend(at(&mountpoint, &mounts));
+        lost.retain(Connection::is_there);
+        lost.extend(at(&mountpoint, &mounts).map(Connection::of));
         Self {
             mountpoint,
             record: record.to_path_buf(),
@@ -59,19 +60,20 @@ impl Own {
     ///
     /// [`HealError`].
     pub fn sweep(&self, slots: Option<&Slots>) -> Result<Report, HealError> {
+        let there = |lost: &&Connection| lost.is_there();
         let sweep = Sweep {
             mountpoint: Some(self.mountpoint.clone()),
             slots: slots.map(|slots| slots.dir.clone()),
-            devices: Some(self.lost.clone()),
+            devices: Some(self.lost.iter().filter(there).map(|lost| lost.device).collect()),
             ..Sweep::default()
         };
         let report = sweep.run()?;
         // Those that are mounted nowhere any more may be anybody's next time.
-        let there = |device: &Device| {
+        let is_seen = |device: Device| {
             let mut others = report.others.iter();
-            others.any(|(other, state)| other == device && *state != State::Served)
+            others.any(|(other, state)| *other == device && *state != State::Served)
         };
-        let lost: Vec<Device> = self.lost.iter().copied().filter(there).collect();
+        let lost: Vec<Connection> = self.lost.iter().filter(|lost| is_seen(lost.device)).cloned().collect();
         self.write(report.live, &lost)?;
         Ok(report)
     }
@@ -87,9 +89,10 @@ impl Own {
         at(&self.mountpoint, &mounts).ok_or_else(|| HealError::NotMounted(self.mountpoint.clone()))
     }
 
-    fn write(&self, live: Device, lost: &[Device]) -> Result<(), HealError> {
-        let mut all = vec![live];
-        all.extend(lost.iter().rev().copied().filter(|device| *device != live).take(MOST));
+    fn write(&self, live: Device, lost: &[Connection]) -> Result<(), HealError> {
+        let mut all = vec![Connection::of(live)];
+        let others = lost.iter().rev().filter(|one| one.device != live);
+        all.extend(others.take(MOST).cloned());
         devices::write(&self.record, &all).map_err(|source| HealError::Record {
             record: self.record.clone(),
             source,

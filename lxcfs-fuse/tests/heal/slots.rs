@@ -57,17 +57,27 @@ fn a_restart_heals_all_containers_that_were_bound_from_slots_and_nobody_enters_t
     assert_eq!((seen.leaked, seen.other), (0, 0), "{seen:?}");
 
     // A sweep heals the rest, and leaves alone what the slots have healed.
-    let before = containers[0].mountinfo();
+    let before = containers[0].layers("/proc/meminfo");
     let mut sweep = host.sweep(&[&containers[0], &private]);
     sweep.slots = Some(host.path("slots"));
     assert!(sweep.run().unwrap().is_whole());
-    assert_eq!(containers[0].mountinfo(), before);
+    assert_eq!(containers[0].layers("/proc/meminfo"), before);
     assert_eq!(private.mem_total(&cgroup).unwrap(), OWN_MEM_TOTAL);
 
     // It has become a slave of the slot, so that the next time nobody has to enter it either.
     second.kill();
     let _third = start();
-    assert_eq!(private.mem_total(&cgroup).as_deref(), Some(OWN_MEM_TOTAL), "{}", private.mountinfo());
+    assert_eq!(
+        private.mem_total(&cgroup).as_deref(),
+        Some(OWN_MEM_TOTAL),
+        "{:#?} {:#?} {}",
+        private.layers("/proc/meminfo"),
+        mounts_of("self")
+            .into_iter()
+            .filter(|m| m.point == host.path("slots/proc/meminfo"))
+            .collect::<Vec<_>>(),
+        host.log()
+    );
 }
 
 #[test]
