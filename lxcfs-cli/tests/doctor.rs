@@ -1,5 +1,11 @@
 //! `lxcfs-cli doctor` and `lxcfs-cli remount` as their users have them. Need root and /dev/fuse.
-#![allow(clippy::indexing_slicing, reason = "this is test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "this is test code"
+)]
 
 mod tool;
 
