@@ -13,12 +13,14 @@
 //! ```no_run
 //! use lxcfs_fuse::heal::{Sweep, inside};
 //!
-//! if let Some(status) = inside(std::env::args_os()) {
-//!     return status;
+//! fn main() -> std::process::ExitCode {
+//!     if let Some(status) = inside(std::env::args_os()) {
+//!         return status;
+//!     }
+//!     let report = Sweep::default().run().unwrap();
+//!     println!("{} namespaces looked at", report.looked_at);
+//!     std::process::ExitCode::from(u8::from(!report.is_whole()))
 //! }
-//! let report = Sweep::default().run().unwrap();
-//! println!("{} namespaces looked at", report.looked_at);
-//! # std::process::ExitCode::SUCCESS
 //! ```
 //!
 //! # References

@@ -70,11 +70,18 @@ impl<'a> Watcher<'a> {
         let _ = self.process.finish().well();
         let text = fs::read_to_string(format!("{}.seen", self.begun)).unwrap();
         let counts: Vec<u64> = text.split(' ').map(|word| word.parse().unwrap()).collect();
-        Seen {
+        let seen = Seen {
             own: counts[0],
             gone: counts[1],
             leaked: counts[2],
             other: counts[3],
+        };
+        if std::env::var_os("LXCFS_TESTS_SHOW").is_some() {
+            #[expect(clippy::print_stdout, reason = "somebody wants to see it")]
+            {
+                println!("{seen:?}");
+            }
         }
+        seen
     }
 }
