@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use lxcfs_core::mountinfo::Device;
 use lxcfs_core::{CpuIds, CpuList, CpuView, Pid, ViewOptions};
 
+use crate::doctor::Group;
 use crate::run::amount;
 
 const AFTER_HELP: &str = "\
@@ -56,6 +58,12 @@ pub(crate) enum Command {
     /// Bind files into a running container
     #[command(hide = true)]
     NriGive(crate::nri::inside::Args),
+    /// Give running containers the files of the live daemon in place of those of one that is gone
+    #[command(long_about = REMOUNT_ABOUT, after_help = REMOUNT_AFTER_HELP)]
+    Remount(Remount),
+    /// Look at this machine and say what works, what does not and what mends it
+    #[command(after_help = DOCTOR_AFTER_HELP)]
+    Doctor(Doctor),
     /// Print the completions of a shell
     Completions(Completions),
     /// Print the manual page, or write all manual pages
@@ -274,6 +282,84 @@ shows the host's own files to everybody, or no longer.";
 pub(crate) struct Mount {
     #[command(flatten)]
     pub(crate) daemon: lxcfs_fuse::daemon::Args,
+}
+
+const REMOUNT_ABOUT: &str = "\
+Give running containers the files of the live daemon in place of those of one that is gone
+
+Looks at the mounts of every mount namespace and replaces those of type fuse.lxcfs whose daemon has ended, so that \
+reading them says ENOTCONN. The live file is put beneath the dead one, which is then taken away: nobody in the container sees \
+the host's file in between. Mounts of another daemon that lives are left alone, and so are those that a process \
+holds for a daemon to come. It may be run at any time.
+
+Files that a process of the container has open stay dead: they are to be opened again.";
+
+const REMOUNT_AFTER_HELP: &str = "\
+Exit status:
+  0  nothing is dead, or nothing is any more
+  1  something is left dead, or could not be looked at; also if --dry-run has found something
+  2  the command line is wrong";
+
+#[derive(Debug, Args)]
+pub(crate) struct Remount {
+    /// Heal all mount namespaces, which is the default
+    #[arg(long, conflicts_with = "pid")]
+    pub(crate) all: bool,
+
+    /// Heal only the mount namespace of this process; may be repeated
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(Pid).range(1..))]
+    pub(crate) pid: Vec<Pid>,
+
+    /// Where the live daemon has mounted [default: the only place where one is served]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) mountpoint: Option<PathBuf>,
+
+    /// The directory of its slots, if it has any
+    #[arg(long, value_name = "DIR")]
+    pub(crate) slots: Option<PathBuf>,
+
+    /// Replace only mounts of this file system, as the third word of mountinfo names it; may be repeated
+    #[arg(long, value_name = "MAJOR:MINOR")]
+    pub(crate) device: Vec<Device>,
+
+    /// Change nothing, and say what would be done
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+
+    /// How long one namespace may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) limit: u64,
+
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const DOCTOR_AFTER_HELP: &str = "\
+It only looks, and never waits for a file system that does not answer.
+
+Exit status:
+  0  healthy; there may be warnings
+  1  something does not work; the line says what mends it
+  2  the command line is wrong";
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Only these groups of checks
+    #[arg(long, value_enum, value_name = "GROUP", value_delimiter = ',', num_args = 1..)]
+    pub(crate) only: Vec<Group>,
+
+    /// Only what the container in which this runs sees
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) here: bool,
+
+    /// Where the daemon has mounted [default: wherever one is]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) mountpoint: Option<PathBuf>,
+
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

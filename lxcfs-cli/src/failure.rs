@@ -32,6 +32,8 @@ pub(crate) enum Failure {
     #[error("a thread: {0}")]
     Thread(io::Error),
     #[error(transparent)]
+    Heal(#[from] lxcfs_fuse::heal::HealError),
+    #[error(transparent)]
     Run(#[from] crate::run::RunError),
     #[error(transparent)]
     Inject(#[from] crate::inject::InjectError),

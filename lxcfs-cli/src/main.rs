@@ -13,6 +13,7 @@ compile_error!("lxcfs-cli is made of cgroups, namespaces and /proc: it runs on L
 
 mod args;
 mod completions;
+mod doctor;
 mod explain;
 mod failure;
 mod hook;
@@ -22,6 +23,7 @@ mod man;
 mod mount;
 mod nri;
 mod record;
+mod remount;
 mod render;
 mod run;
 mod subject;
@@ -32,12 +34,16 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::{Cli, Command};
+use failure::Failure;
 
 const FAILED: u8 = 1;
 const WRONG_COMMAND_LINE: u8 = 2;
 
 fn main() -> ExitCode {
     if let Some(status) = run::inside(std::env::args_os()) {
+        return status;
+    }
+    if let Some(status) = lxcfs_fuse::heal::inside(std::env::args_os()) {
         return status;
     }
     let cli = match Cli::try_parse() {
@@ -58,11 +64,25 @@ fn main() -> ExitCode {
         Command::Hook(hook) => hook::hook(&hook),
         Command::Nri(nri) => nri::nri(nri),
         Command::NriGive(give) => return nri::inside::give(&give, &mut out),
+        Command::Remount(remount) => return status_of(remount::remount(&remount, &mut out)),
+        Command::Doctor(doctor) => return status_of(doctor::doctor(&doctor, &mut out)),
         Command::Run(run) => return run::run(&run),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&failure);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// The exit status of a look that has found all to be well, or not.
+fn status_of(is_well: Result<bool, Failure>) -> ExitCode {
+    match is_well {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FAILED),
         Err(failure) => {
             complain(&failure);
             ExitCode::from(FAILED)

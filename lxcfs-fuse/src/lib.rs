@@ -28,6 +28,7 @@ mod error;
 mod failure;
 mod fs;
 mod handles;
+pub mod heal;
 mod housekeeper;
 mod mount_data;
 mod personality;

@@ -3,6 +3,7 @@
 mod args;
 mod config;
 mod error;
+mod healing;
 mod layers;
 mod log;
 mod mount_options;
@@ -23,6 +24,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use pid_file::PidFileError;
 
 use config::Config;
+use healing::Healing;
 use layers::{Layers, lay};
 use pid_file::PidFile;
 use signals::{Event, Events, Waker};
@@ -56,6 +58,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     let _pid_file = PidFile::claim(&args.pid_file())?;
     let ended = events.waker();
     let (tell_end, end_told) = mpsc::channel();
+    let healing = Healing::before_mount(&args, &args.device_record(), options.psi_poll);
     let mounted = mount(&options, layers.settings.clone(), move |end| {
         // Nobody listens any more if we end.
         let _ = tell_end.send(end);
@@ -63,7 +66,9 @@ pub fn run(args: Args) -> Result<(), Error> {
     })?;
     tracing::info!(threads = options.threads, psi_poll = options.psi_poll, "mounted");
     log_settings(&layers.settings);
+    healing.mounted();
     notify::ready(false);
+    healing.sweep_in_background();
 
     let daemon = Daemon {
         args,
