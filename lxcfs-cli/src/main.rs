@@ -12,9 +12,12 @@
 compile_error!("lxcfs-cli is made of cgroups, namespaces and /proc: it runs on Linux only");
 
 mod args;
+mod compare;
 mod completions;
 mod explain;
+mod facts;
 mod failure;
+mod figures;
 mod list;
 mod man;
 mod mount;
@@ -22,6 +25,7 @@ mod record;
 mod render;
 mod run;
 mod subject;
+mod top;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -47,6 +51,8 @@ fn main() -> ExitCode {
         Command::Render(render) => render::render(&render, &mut out),
         Command::List(list) => list::list(&list, &mut out),
         Command::Explain(explain) => explain::explain(&explain, &mut out),
+        Command::Compare(compare) => compare::compare(&compare, &mut out),
+        Command::Top(top) => top::top(&top, &mut out),
         Command::Record(record) => record::record(&record),
         Command::Completions(completions) => completions::completions(&completions, &mut out),
         Command::Man(man) => man::man(&man, &mut out),
