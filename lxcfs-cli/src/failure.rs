@@ -17,6 +17,8 @@ pub(crate) enum Failure {
     Resolve(#[from] ResolveError),
     #[error(transparent)]
     Record(#[from] RecordError),
+    #[error("{}: no answer for {seconds} s; the kernel may wait for a FUSE server or a process that is stuck", path.display())]
+    NoAnswer { path: PathBuf, seconds: u64 },
     #[error("process {pid}: {cause}")]
     Process { pid: Pid, cause: CaptureError },
     #[error("{}: {doing}: {cause}", path.display())]

@@ -4,6 +4,7 @@
 //! a wait that no signal ends. Which places these are is read from the mount table, without touching them.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use lxcfs_core::parse;
@@ -14,6 +15,23 @@ use lxcfs_core::{Entry, Source, SourceError, SourceErrorKind};
 pub(super) struct BesideFuse<S> {
     source: S,
     served: Vec<PathBuf>,
+    reading: Reading,
+}
+
+/// What was read last: where the kernel does not answer, that is why.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reading(Arc<Mutex<PathBuf>>);
+
+impl Reading {
+    fn say(&self, path: &Path) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clear();
+        last.push(path);
+    }
+
+    pub(super) fn last(&self) -> PathBuf {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl<S: Source> BesideFuse<S> {
@@ -21,7 +39,16 @@ impl<S: Source> BesideFuse<S> {
     pub(super) fn of(source: S) -> Result<Self, SourceError> {
         let mounts = source.read(Path::new("/proc/self/mountinfo"))?;
         let served = served(&mounts);
-        Ok(Self { source, served })
+        Ok(Self {
+            source,
+            served,
+            reading: Reading::default(),
+        })
+    }
+
+    /// What is read, to look at from another thread.
+    pub(super) fn reading(&self) -> Reading {
+        self.reading.clone()
     }
 
     /// The files of `/proc` and `/sys` that are left alone.
@@ -34,6 +61,7 @@ impl<S: Source> BesideFuse<S> {
         if self.served.iter().any(|place| path.starts_with(place)) {
             return Err(SourceError::new(path, SourceErrorKind::NotSupported));
         }
+        self.reading.say(path);
         Ok(&self.source)
     }
 }

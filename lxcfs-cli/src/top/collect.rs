@@ -8,7 +8,7 @@ use lxcfs_core::host::loadavg::Loadavg;
 use lxcfs_core::live::{self, Resolver, Root};
 use lxcfs_core::{CaptureError, Container, ContainerView, Init, Pid, Remembered, Source, ViewOptions};
 
-use super::beside_fuse::BesideFuse;
+use super::beside_fuse::{BesideFuse, Reading};
 use super::find::Known;
 use super::hostname::hostname;
 use super::name::name;
@@ -77,6 +77,11 @@ impl Collector {
             acquaintances: HashMap::new(),
             host: Remembered::new(),
         })
+    }
+
+    /// What it is reading, to look at from another thread.
+    pub(super) fn reading(&self) -> Reading {
+        self.source.reading()
     }
 
     pub(super) fn look(&mut self) -> Result<Look, Failure> {

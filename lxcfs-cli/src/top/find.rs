@@ -30,11 +30,13 @@ impl Known {
             let Ok(pid) = name.parse::<Pid>() else { continue };
             let namespace = match source.read_link(&PathBuf::from(format!("/proc/{pid}/ns/pid"))) {
                 Ok(namespace) => namespace,
-                Err(error) => {
-                    let is_secret = error.kind == SourceErrorKind::PermissionDenied;
+                // Of those with more capabilities than ours the link may not be read; most are the host's all the same.
+                Err(error) if error.kind == SourceErrorKind::PermissionDenied => {
+                    let is_secret = resolver.container_of(pid).is_err();
                     found.secret = found.secret.saturating_add(usize::from(is_secret));
                     continue;
                 }
+                Err(_) => continue,
             };
             // One that could not be resolved through the one process may be through the next.
             if Some(&namespace) == ours.as_ref() || seen.get(&namespace).is_some_and(Option::is_some) {

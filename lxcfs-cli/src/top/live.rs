@@ -12,6 +12,7 @@ use nix::sys::signal::{SigSet, Signal, raise};
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
+use super::beside_fuse::Reading;
 use super::collect::{Collector, Look};
 use super::draw::{Colours, draw};
 use super::model::{Asked, Model, Sort};
@@ -50,6 +51,7 @@ pub(super) fn live(top: &Top, mut collector: Collector, model: &mut Model) -> Re
     ends.thread_block().map_err(io::Error::from)?;
     let (happens, happenings) = sync_channel(16);
     let interval = top.interval;
+    let reading = collector.reading();
     tell(&happens, move |tell| {
         while tell(
             collector
@@ -67,7 +69,7 @@ pub(super) fn live(top: &Top, mut collector: Collector, model: &mut Model) -> Re
         while tell(event::read().map_or_else(|error| Happening::Failed(error.into()), Happening::Terminal)) {}
     })?;
     drop(happens);
-    let end = until_the_end(&mut screen.0, &happenings, model, interval);
+    let end = until_the_end(&mut screen.0, &happenings, model, interval, &reading);
     drop(screen);
     if let Some(signal) = end? {
         // As if we had not waited for it: who sent it is told how we ended.
@@ -98,6 +100,7 @@ fn until_the_end(
     happenings: &Receiver<Happening>,
     model: &mut Model,
     interval: Duration,
+    reading: &Reading,
 ) -> Result<Option<Signal>, Failure> {
     let colours = Colours(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
     let patience = interval.saturating_mul(2).saturating_add(Duration::from_secs(5));
@@ -116,7 +119,7 @@ fn until_the_end(
             Ok(Happening::Terminal(_)) => {}
             Ok(Happening::Signal(signal)) => return Ok(Some(signal)),
             Ok(Happening::Failed(failure)) => return Err(failure),
-            Err(RecvTimeoutError::Timeout) => model.is_stale = true,
+            Err(RecvTimeoutError::Timeout) => model.waits_for = Some(reading.last()),
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
         }
     }

@@ -12,7 +12,6 @@ mod name;
 mod once;
 
 use std::io::{IsTerminal as _, Write};
-use std::thread;
 
 use crate::args::Top;
 use crate::failure::Failure;
@@ -22,18 +21,15 @@ use model::Model;
 pub(crate) use model::Sort;
 
 pub(crate) fn top(top: &Top, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut collector = Collector::new(top.policies.options())?;
+    let collector = Collector::new(top.policies.options())?;
     let mut model = Model::new(top.sort, &top.filter);
     if !top.once && std::io::stdout().is_terminal() {
         return live::live(top, collector, &mut model);
     }
-    // How busy a CPU is, two looks tell.
-    model.take(collector.look()?);
-    thread::sleep(top.interval);
-    model.take(collector.look()?);
+    once::look_twice(top, collector, &mut model)?;
     if model.look.secret > 0 {
         crate::complain(&format_args!(
-            "{} processes may not be looked at; run as root to see their containers",
+            "{} processes of containers may not be looked at; run as root with CAP_SYS_PTRACE",
             model.look.secret
         ));
     }

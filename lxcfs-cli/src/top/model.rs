@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -71,8 +72,8 @@ pub(super) struct Model {
     pub(super) filter: String,
     pub(super) is_typing: bool,
     pub(super) is_paused: bool,
-    /// No look has come for longer than it should take.
-    pub(super) is_stale: bool,
+    /// The file that has been waited for, for longer than it should take.
+    pub(super) waits_for: Option<PathBuf>,
     /// How many lines have been scrolled by.
     pub(super) scrolled: usize,
     pub(super) look: Look,
@@ -89,7 +90,7 @@ impl Model {
 
     /// Takes a look into account. While paused, none is.
     pub(super) fn take(&mut self, mut look: Look) {
-        self.is_stale = false;
+        self.waits_for = None;
         if self.is_paused {
             return;
         }

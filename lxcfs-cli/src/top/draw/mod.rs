@@ -57,12 +57,12 @@ fn title(model: &Model, (first, last, total): (usize, usize, usize)) -> Line<'st
     if model.is_paused {
         warn("   paused".to_owned());
     }
-    if model.is_stale {
-        warn("   the kernel does not answer".to_owned());
+    if let Some(path) = &model.waits_for {
+        warn(format!("   waits for {}", path.display()));
     }
     if model.look.secret > 0 {
         warn(format!(
-            "   {} processes are kept from us: run as root",
+            "   {} processes may not be looked at: run as root",
             model.look.secret
         ));
     }

@@ -132,11 +132,11 @@ fn no_size_is_too_small() {
 #[test]
 fn what_cannot_be_seen_is_said() {
     let mut model = two_looks();
-    model.is_stale = true;
+    model.waits_for = Some("/proc/7/stat".into());
     model.is_paused = true;
     model.look.secret = 3;
     let text = screen(&mut model, 140, 7);
-    for part in ["paused", "does not answer", "3 processes", "root"] {
+    for part in ["paused", "waits for /proc/7/stat", "3 processes", "root"] {
         assert!(text.lines().next().unwrap().contains(part), "{part}: {text}");
     }
     assert!(screen(&mut Model::new(Sort::Cpu, ""), 80, 7).contains("looking"));
