@@ -37,6 +37,12 @@ pub(crate) fn hundredths(number: u64) -> String {
     format!("{}.{:02}", number / 100, number % 100)
 }
 
+/// Hundredths, rounded to tenths: `1.3`.
+pub(crate) fn tenths(hundredths: u64) -> String {
+    let tenths = hundredths.saturating_add(5) / 10;
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
 /// Thousandths of a CPU, with as many decimals as they need: `2`, `0.5`, `1.25`.
 pub(crate) fn cpus(milli: u64) -> String {
     let text = format!("{}.{:03}", milli / 1000, milli % 1000);
@@ -99,5 +105,6 @@ mod tests {
         assert_eq!(per_mille(1, 0), 0);
         assert_eq!(per_mille(1, 4), 250);
         assert_eq!(hundredths(105), "1.05");
+        assert_eq!([0, 104, 9996].map(tenths), ["0.0", "1.0", "100.0"]);
     }
 }

@@ -49,12 +49,12 @@ pub(super) struct Row {
 impl Value {
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Kib(kib) => format!("{} {kib:>9} kB", figures::memory(*kib)),
+            Self::Kib(kib) => format!("{} {kib:>8} kB", figures::memory(*kib)),
             Self::Count(count) => count.to_string(),
             Self::Cpus(list) => list.clone(),
             Self::MilliCpus(milli) => format!("{} CPUs", figures::cpus(*milli)),
             Self::Loads(loads) => loads.map(figures::hundredths).join(" "),
-            Self::Percents(shares) => format!("{} %", shares.map(figures::hundredths).join(" ")),
+            Self::Percents(shares) => format!("{} %", shares.map(figures::tenths).join(" ")),
             Self::Time(length) => figures::time(*length),
             Self::None => "none".to_owned(),
             Self::Unknown(_) => "-".to_owned(),
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_value_is_the_same_for_people_and_programs() {
         for (value, text, object) in [
-            (Value::Kib(262_144), "256M    262144 kB", json!(262_144)),
+            (Value::Kib(262_144), "256M   262144 kB", json!(262_144)),
             (Value::MilliCpus(1500), "1.5 CPUs", json!(1.5)),
             (Value::Loads([1, 20, 300]), "0.01 0.20 3.00", json!([0.01, 0.2, 3.0])),
             (Value::None, "none", Json::Null),

@@ -139,7 +139,7 @@ pub(super) fn rows<'v>(host: ContainerView<'v>, container: ContainerView<'v>) ->
             "memory_available",
             "  available",
             |one| one.memory(|memory| memory.available),
-            from(&[Fact::MemoryUsage, Fact::MemoryStat]),
+            from(&[Fact::MemoryStat]),
         ),
         row(
             "swap_total",
