@@ -9,10 +9,12 @@
 
 mod tool;
 
+use std::io::{BufRead as _, Write as _};
 use std::process::{Command, Output};
 
 use lxcfs_testing::{Cgroup, Container, Limits, Machine, machine_has, skipped, wait_until};
-use tool::{output, stderr, text};
+use nix::sys::signal::Signal;
+use tool::{can_run, output, send, start, stderr, text};
 
 /// A terminal that a user could sit at; it is gone with its drop.
 struct Terminal {
@@ -225,6 +227,25 @@ fn a_signal_ends_it_and_the_terminal_is_as_it_was() {
     assert!(killed.success());
     terminal.waits_for("how it ended", |screen| screen.contains("status 143"));
     terminal.is_restored();
+}
+
+#[test]
+fn files_of_a_fuse_server_that_hangs_are_not_waited_for() {
+    if !can_run() {
+        return;
+    }
+    let tool = env!("CARGO_BIN_EXE_lxcfs-cli");
+    let script = format!("echo ready; read go; {tool} top --once --interval 0.2 2>&1; echo done");
+    let (mut child, stdout) = start(&["--memory", "256M"], &script);
+    // It is the server of the files that stand over /proc in there.
+    send(&child, Signal::SIGSTOP);
+    writeln!(child.stdin.as_ref().unwrap(), "go").unwrap();
+    let lines = stdout.lines().map(Result::unwrap);
+    let said: Vec<_> = lines.take_while(|line| line != "done").collect();
+    send(&child, Signal::SIGCONT);
+    assert!(child.wait().unwrap().success());
+    assert!(said[0].contains("a FUSE file system stands there"), "{said:?}");
+    assert!(said.iter().any(|line| line.starts_with("host ")), "{said:?}");
 }
 
 #[test]

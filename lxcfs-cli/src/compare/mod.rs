@@ -35,8 +35,13 @@ pub(crate) fn compare(compare: &Compare, out: &mut dyn Write) -> Result<(), Fail
         return Ok(writeln!(out, "{object:#}")?);
     }
     writeln!(out, "{}", who(container))?;
-    for (path, controllers) in by_cgroup(container) {
-        writeln!(out, "cgroup {path} ({})", controllers.join(", "))?;
+    match by_cgroup(container).as_slice() {
+        [(path, _)] => writeln!(out, "cgroup {path}")?,
+        several => {
+            for (path, controllers) in several {
+                writeln!(out, "cgroup {path} ({})", controllers.join(", "))?;
+            }
+        }
     }
     writeln!(out)?;
     print(&rows, out)
