@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -10,6 +11,7 @@ use lxcfs_core::{CpuIds, CpuList, CpuView, Pid, ViewOptions};
 
 use crate::doctor::Group;
 use crate::run::amount;
+use crate::top::Sort;
 
 const AFTER_HELP: &str = "\
 Exit status:
@@ -21,7 +23,8 @@ Exit status:
 Examples:
   lxcfs-cli run --memory 256M --cpus 1.5 -- free -m
   lxcfs-cli render meminfo --pid 4711
-  lxcfs-cli explain meminfo --pid 4711";
+  lxcfs-cli explain meminfo --pid 4711
+  lxcfs-cli compare --pid 4711";
 
 /// What a container should see in /proc and /sys
 ///
@@ -41,6 +44,11 @@ pub(crate) enum Command {
     List(List),
     /// Say for each line of a virtual file where it comes from
     Explain(Explain),
+    /// Show what the host has and what a container sees of it, side by side
+    Compare(Compare),
+    /// Show all containers, one a line, with bars: memory, CPU, load
+    #[command(after_help = TOP_AFTER_HELP)]
+    Top(Top),
     /// Keep all that is read for a process, as a directory to look at elsewhere
     Record(Record),
     /// Run a command in a limited container that sees its own limits
@@ -178,6 +186,54 @@ pub(crate) struct Explain {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) policies: Policies,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) policies: Policies,
+}
+
+const TOP_AFTER_HELP: &str = "\
+Keys: q quits, / filters by name, space pauses. n, p, m, c, l, u, t sort by name, pid, memory, CPU, load, uptime, tasks; \
+r turns the order around.
+
+A container is a pid namespace other than the host's; its line is called by its first process. Its values are those \
+that it would see in its own /proc: 100% of CPU is its quota.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// How long to wait between two looks, in seconds
+    #[arg(long, short = 'd', value_name = "SECONDS", default_value = "2", value_parser = interval)]
+    pub(crate) interval: Duration,
+    /// Print one table and end; so it is too where the standard output is no terminal
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Show only containers in whose name, host name, command or pid these letters are
+    #[arg(long, short, value_name = "TEXT", default_value = "")]
+    pub(crate) filter: String,
+    /// Sort by that column
+    #[arg(long, short, value_enum, default_value_t)]
+    pub(crate) sort: Sort,
+    #[command(flatten)]
+    pub(crate) policies: Policies,
+}
+
+/// A tenth of a second at least, an hour at most.
+fn interval(text: &str) -> Result<Duration, String> {
+    let limits = Duration::from_millis(100)..=Duration::from_secs(3600);
+    let seconds = text
+        .parse()
+        .ok()
+        .and_then(|secs| Duration::try_from_secs_f64(secs).ok());
+    seconds
+        .filter(|length| limits.contains(length))
+        .ok_or_else(|| "not a number of seconds from 0.1 to 3600".to_owned())
 }
 
 #[derive(Debug, Args)]

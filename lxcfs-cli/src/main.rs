@@ -12,12 +12,15 @@
 compile_error!("lxcfs-cli is made of cgroups, namespaces and /proc: it runs on Linux only");
 
 mod args;
+mod compare;
 mod completions;
 mod doctor;
 mod explain;
+mod facts;
 mod failure;
 mod hook;
 mod inject;
+mod figures;
 mod list;
 mod man;
 mod mount;
@@ -27,6 +30,7 @@ mod remount;
 mod render;
 mod run;
 mod subject;
+mod top;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -56,6 +60,8 @@ fn main() -> ExitCode {
         Command::Render(render) => render::render(&render, &mut out),
         Command::List(list) => list::list(&list, &mut out),
         Command::Explain(explain) => explain::explain(&explain, &mut out),
+        Command::Compare(compare) => compare::compare(&compare, &mut out),
+        Command::Top(top) => top::top(&top, &mut out),
         Command::Record(record) => record::record(&record),
         Command::Completions(completions) => completions::completions(&completions, &mut out),
         Command::Man(man) => man::man(&man, &mut out),
