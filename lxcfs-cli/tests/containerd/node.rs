@@ -86,9 +86,12 @@ impl Node {
         fs::create_dir(dir.path().join("log")).unwrap();
         fs::write(dir.path().join("config.toml"), configuration(dir.path())).unwrap();
         let cgroup = Cgroup::new(&Limits::default());
-        let mut command = Command::new("unshare");
+        // It goes with us however we end, and all that is in the node goes with it.
+        let mut command = Command::new("setpriv");
         command
             .args([
+                "--pdeathsig=KILL",
+                "unshare",
                 "--mount",
                 "--pid",
                 "--fork",
