@@ -7,6 +7,10 @@ use clap::Parser as _;
 use lxcfs_fuse::daemon::{self, CommandLine};
 use lxcfs_fuse::heal;
 
+/// What requests lie in survives us.
+#[global_allocator]
+static ALLOCATOR: lxcfs_fuse::Buffers = lxcfs_fuse::Buffers;
+
 fn main() -> ExitCode {
     if let Some(status) = heal::inside(std::env::args_os()) {
         return status;
