@@ -36,6 +36,7 @@ mod machine;
 mod patience;
 mod pid_namespace;
 mod running;
+pub mod storm;
 
 pub use act::{Act, act_if_told};
 pub use caller::Caller;

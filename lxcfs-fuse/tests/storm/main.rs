@@ -1,0 +1,37 @@
+//! Readers in containers, and what happens to the daemon meanwhile. Needs root, cgroups and /dev/fuse.
+//!
+//! The numbers are for a test that is run often. `LXCFS_STORM_CONTAINERS`, `LXCFS_STORM_KILLS` and their like make a storm as
+//! long as it is wanted; `-- --nocapture` shows what came of it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "this is test code"
+)]
+
+#[path = "../rig/mod.rs"]
+mod rig;
+
+mod calm;
+mod numbers;
+
+use lxcfs_core::TABLE;
+use lxcfs_testing::act_if_told;
+use lxcfs_testing::storm::read;
+
+#[test]
+fn act() {
+    act_if_told(&[("storm", read)]);
+}
+
+/// All files.
+fn files() -> Vec<&'static str> {
+    TABLE
+        .iter()
+        .filter(|row| !row.is_directory())
+        .map(|row| row.path)
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! All readers of a storm, as the test that has started them sees them.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::daemon::Daemon;
+use crate::patience::{PATIENCE, becomes_true, wait_until};
+use crate::running::Running;
+
+use super::fleet::Member;
+use super::reader::{READS, REPORT};
+use super::report::Report;
+use super::told::{Shown, Size, Told};
+
+/// How long a reader's threads may take to end: less than the test waits for the reader.
+const TO_END: Duration = Duration::from_secs(60);
+
+/// A reader in each container.
+#[derive(Debug)]
+pub struct Crowd<'c> {
+    readers: Vec<Running<'c>>,
+    dir: TempDir,
+}
+
+impl<'c> Crowd<'c> {
+    /// Starts a reader in each container, by an act of this program, and waits until all of them have seen these files
+    /// once: below the mount point, and those that can be bound over a container's own.
+    #[must_use]
+    pub fn start(daemon: &'c Daemon, members: &'c [Member<'c>], act: &str, files: &[&str], size: &Size) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let shown = shown(daemon, files, size);
+        let readers = members
+            .iter()
+            .map(|member| {
+                let told = Told {
+                    files: shown.clone(),
+                    threads: size.threads,
+                    rest: size.rest,
+                    waiters: size.waiters,
+                    may_be_lost: size.may_be_lost,
+                    until: dir.path().join("end"),
+                    patience: TO_END,
+                    memory_kib: member.memory_kib,
+                    cpus: 1,
+                    born: member.born,
+                    tasks: u64::from(size.threads).saturating_mul(3).saturating_add(12),
+                };
+                let told = serde_json::to_string(&told).unwrap();
+                use_a_device(member, &dir);
+                member.container.caller().with_files_of(daemon).act(act, &[&told])
+            })
+            .collect();
+        let mut crowd = Self { readers, dir };
+        for reader in &mut crowd.readers {
+            wait_until("a reader reads", || {
+                assert!(reader.is_running(), "a reader has ended: {}", reader.said());
+                reader.said().contains(READS)
+            });
+        }
+        crowd
+    }
+
+    /// Tells all readers to end, and takes their reports.
+    #[must_use]
+    pub fn finish(self) -> Report {
+        File::create(self.dir.path().join("end")).unwrap();
+        let mut all = Report::default();
+        for mut reader in self.readers {
+            // A reader with a thread that is stuck says so, and then cannot end.
+            let reported = |reader: &Running<'_>| reader.said().contains(REPORT);
+            let has = becomes_true(PATIENCE, || reported(&reader) || !reader.is_running());
+            let said = reader.said();
+            let report = said.lines().find_map(|line| line.strip_prefix(REPORT));
+            assert!(has && report.is_some(), "a reader does not report: {said}");
+            all.merge(serde_json::from_str(report.unwrap_or_default()).unwrap());
+        }
+        all
+    }
+}
+
+/// Each file by its path below the mount point, and by the one that it is bound over. Where the connection may be lost
+/// only the latter: the mount point's is not what is healed in a container.
+fn shown(daemon: &Daemon, files: &[&str], size: &Size) -> Vec<Shown> {
+    let bound = daemon.binds();
+    let is_bound = |path: &str| {
+        let is_below = |(_, to): &(String, String)| path == to || path.starts_with(&format!("{to}/"));
+        bound.iter().any(is_below)
+    };
+    let mut all = Vec::new();
+    for file in files {
+        let paths = [format!("/{file}"), daemon.file(file)];
+        let [over, below] = paths;
+        if is_bound(&over) {
+            all.push((file, over));
+        }
+        if !size.may_be_lost {
+            all.push((file, below));
+        }
+    }
+    all.into_iter()
+        .map(|(name, path)| Shown {
+            name: (*name).to_owned(),
+            path: PathBuf::from(path),
+        })
+        .collect()
+}
+
+/// Who has used no device has an empty diskstats. Where files are in memory, it stays so.
+fn use_a_device(member: &Member<'_>, dir: &TempDir) {
+    let file = format!("of={}", dir.path().join("written").display());
+    let words = ["dd", "if=/dev/zero", &file, "oflag=direct", "bs=4096", "count=1"];
+    let _ = member.container.caller().run(&words);
+}
