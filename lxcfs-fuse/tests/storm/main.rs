@@ -16,7 +16,12 @@
 mod rig;
 
 mod calm;
+mod killed;
 mod numbers;
+mod out_of_memory;
+mod replaced;
+mod stopped;
+mod storm;
 
 use lxcfs_core::TABLE;
 use lxcfs_testing::act_if_told;
