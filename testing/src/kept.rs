@@ -35,7 +35,7 @@ impl Kept {
     /// The worker that was started last.
     #[must_use]
     pub fn worker(&self) -> Option<Worker> {
-        workers_of(self.pid()).into_iter().max_by_key(|worker| worker.started)
+        Worker::of(self.pid())
     }
 
     /// Waits until there is another worker than that one.
@@ -59,6 +59,12 @@ impl Deref for Kept {
 }
 
 impl Worker {
+    /// The worker that was started last by that keeper.
+    #[must_use]
+    pub fn of(keeper: u32) -> Option<Self> {
+        workers_of(keeper).into_iter().max_by_key(|worker| worker.started)
+    }
+
     /// Its process id.
     #[must_use]
     pub fn pid(self) -> u32 {

@@ -43,7 +43,7 @@ pub use act::{Act, act_if_told};
 pub use caller::Caller;
 pub use cgroup::Cgroup;
 pub use container::Container;
-pub use daemon::Daemon;
+pub use daemon::{Daemon, Successor};
 pub use hierarchy::{Hierarchy, Version, hierarchies};
 pub use kept::{Kept, Worker};
 pub use limits::Limits;

@@ -1,8 +1,11 @@
-//! Before any storm: readers find nothing wrong with a daemon that nothing happens to.
+//! Before any storm: readers find nothing wrong with a daemon that nothing happens to, and what is wrong with others.
 
+use std::thread::sleep;
 use std::time::Duration;
 
-use lxcfs_testing::storm::{Crowd, Fleet, Size};
+use lxcfs_testing::Daemon;
+use lxcfs_testing::storm::{Crowd, Fleet, Report, Size};
+use nix::sys::signal::Signal;
 
 use crate::rig::mounted_with;
 use crate::{files, numbers};
@@ -19,11 +22,48 @@ fn readers_find_nothing_wrong_while_nothing_happens() {
     let fleet = Fleet::new(&size);
     let members = fleet.containers();
     let crowd = Crowd::start(&daemon, &members, "storm", &files(), &size);
-    std::thread::sleep(Duration::from_secs(numbers::number("CALM", 2).into()));
+    sleep(Duration::from_secs(numbers::number("CALM", 2).into()));
     let report = crowd.finish();
     println!(
         "{} texts in {} calls, errors {:?}",
         report.texts, report.calls, report.errors
     );
     report.assert_faultless();
+}
+
+#[test]
+fn readers_notice_the_hosts_values() {
+    let Some(daemon) = mounted_with(&[]) else { return };
+    let report = while_it(&daemon, || {
+        daemon.signal(Signal::SIGUSR2);
+        sleep(Duration::from_millis(500));
+    });
+    assert!(report.errors.is_empty(), "{:?}", report.errors);
+    assert!(report.wrong > 0);
+    assert!(
+        report.told.iter().any(|told| told.contains("MemTotal")),
+        "{:?}",
+        report.told
+    );
+}
+
+#[test]
+fn readers_notice_that_nobody_serves() {
+    let Some(daemon) = mounted_with(&[]) else { return };
+    let report = while_it(&daemon, || {
+        daemon.signal(Signal::SIGKILL);
+        sleep(Duration::from_millis(200));
+    });
+    assert!(report.errors.contains_key("ENOTCONN"), "{:?}", report.errors);
+    assert_eq!(report.wrong, 0, "{:?}", report.told);
+}
+
+/// What the readers report when that happens to a daemon.
+fn while_it(daemon: &Daemon, happens: impl FnOnce()) -> Report {
+    let size = numbers::size();
+    let fleet = Fleet::new(&size);
+    let members = fleet.containers();
+    let crowd = Crowd::start(daemon, &members, "storm", &files(), &size);
+    happens();
+    crowd.finish()
 }
