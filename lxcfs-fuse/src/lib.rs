@@ -29,7 +29,6 @@ mod failure;
 mod fs;
 mod handles;
 mod housekeeper;
-mod mount_data;
 mod personality;
 mod psi;
 mod registry;
@@ -44,5 +43,5 @@ mod watchdog;
 
 pub use counters::{Counts, Gauges};
 pub use error::MountError;
-pub use session::{Mounted, mount};
-pub use settings::{MountOptions, Settings};
+pub use session::{Buffers, Kept, KeptError, Mounted, begin, mount, serve};
+pub use settings::{MountOptions, Resume, Settings};
