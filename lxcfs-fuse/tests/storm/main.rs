@@ -16,6 +16,7 @@
 mod rig;
 
 mod calm;
+mod embedder;
 mod killed;
 mod numbers;
 mod out_of_memory;
@@ -27,9 +28,13 @@ use lxcfs_core::TABLE;
 use lxcfs_testing::act_if_told;
 use lxcfs_testing::storm::read;
 
+/// For workers.
+#[global_allocator]
+static ALLOCATOR: lxcfs_fuse::Buffers = lxcfs_fuse::Buffers;
+
 #[test]
 fn act() {
-    act_if_told(&[("storm", read)]);
+    act_if_told(&[("storm", read), ("keep", embedder::keep), ("serve", embedder::work)]);
 }
 
 /// All files.
