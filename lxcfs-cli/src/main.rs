@@ -33,6 +33,10 @@ use args::{Cli, Command};
 const FAILED: u8 = 1;
 const WRONG_COMMAND_LINE: u8 = 2;
 
+/// What requests lie in survives us.
+#[global_allocator]
+static ALLOCATOR: lxcfs_fuse::Buffers = lxcfs_fuse::Buffers;
+
 fn main() -> ExitCode {
     if let Some(status) = run::inside(std::env::args_os()) {
         return status;

@@ -29,6 +29,12 @@ pub enum MountError {
     /// The kernel and we have not agreed on a protocol.
     #[error("the kernel's FUSE does not begin: {0}")]
     Handshake(#[source] io::Error),
+    /// What was mounted there has been unmounted or aborted meanwhile.
+    #[error("the connection of {} has ended; mount anew", .0.display())]
+    Ended(PathBuf),
+    /// Another process serves it.
+    #[error("{} is served by another process; end that before", .0.display())]
+    Served(PathBuf),
     /// An option that the mount has no use for.
     #[error("mount option {0:?}: not known; see mount(8), FILESYSTEM-INDEPENDENT MOUNT OPTIONS, and fuse(4)")]
     Option(String),

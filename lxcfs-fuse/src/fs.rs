@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::handles::{Handles, piece};
 use crate::psi::{self, Privilege, Triggers, Wake};
 use crate::serve::Server;
+use crate::session::Polls;
 use crate::tree::{Children, Node, Tree};
 use crate::waiting::{Answer, Waiting};
 use crate::watchdog::Watchdog;
@@ -35,19 +36,22 @@ pub(crate) struct Lxcfs {
     listings: Handles<Arc<[DirectoryEntry]>>,
     /// Of pressure files. Without, these are as read-only as all others.
     triggers: Option<Triggers>,
+    /// Who waits for these.
+    polls: Option<Polls>,
     watchdog: Watchdog<Waiting>,
     /// The time of all files: when this was mounted.
     since: SystemTime,
 }
 
 impl Lxcfs {
-    /// `first_handle`: a number that no process before this one has given to an open file.
+    /// `first_handle`: a number that no process before this one has given to an open file. `since`: when it was mounted.
     pub(crate) fn new(
         server: Arc<Server>,
         watchdog: Watchdog<Waiting>,
         tree: Tree,
-        triggers: Option<Triggers>,
+        (triggers, polls): (Option<Triggers>, Option<Polls>),
         first_handle: u64,
+        since: SystemTime,
     ) -> Self {
         Self {
             tree,
@@ -55,8 +59,9 @@ impl Lxcfs {
             texts: Handles::starting_at(first_handle),
             listings: Handles::starting_at(first_handle),
             triggers,
+            polls,
             watchdog,
-            since: SystemTime::now(),
+            since,
         }
     }
 
@@ -174,9 +179,7 @@ type Listed = (u64, FileType, String);
 /// that would change something.
 impl Filesystem for Lxcfs {
     fn init(&mut self, _: &Request, config: &mut KernelConfig) -> io::Result<()> {
-        // Else the kernel has one lookup or listing at a time in each directory, and all containers share these. Every
-        // kernel since 4.7 has it.
-        let _ = config.add_capabilities(InitFlags::FUSE_PARALLEL_DIROPS);
+        agree(config);
         Ok(())
     }
 
@@ -318,6 +321,9 @@ impl Filesystem for Lxcfs {
             return reply.poll(psi::ALWAYS);
         };
         let waits = flags.contains(PollFlags::FUSE_POLL_SCHEDULE_NOTIFY);
+        if let Some(polls) = self.polls.as_ref().filter(|_| waits) {
+            polls.waits(handle.0, notifier.handle().0);
+        }
         let wake = waits.then(|| -> Wake {
             Box::new(move || {
                 // Fails when the file system is unmounted, which wakes everybody.
@@ -340,6 +346,9 @@ impl Filesystem for Lxcfs {
         self.texts.close(handle.0);
         if let Some(triggers) = self.triggers(ino.0) {
             triggers.release(handle.0);
+        }
+        if let Some(polls) = &self.polls {
+            polls.closed(handle.0);
         }
         reply.ok();
     }
@@ -370,6 +379,13 @@ impl Filesystem for Lxcfs {
         self.listings.close(handle.0);
         reply.ok();
     }
+}
+
+/// What is asked of the kernel when the file system is mounted.
+pub(crate) fn agree(config: &mut KernelConfig) {
+    // Else the kernel has one lookup or listing at a time in each directory, and all containers share these. Every kernel
+    // since 4.7 has it.
+    let _ = config.add_capabilities(InitFlags::FUSE_PARALLEL_DIROPS);
 }
 
 fn errno(failure: &Failure) -> Errno {

@@ -30,7 +30,6 @@ mod fs;
 mod handles;
 mod housekeeper;
 mod keeper;
-mod mount_data;
 mod personality;
 mod psi;
 mod registry;
@@ -45,5 +44,5 @@ mod watchdog;
 
 pub use counters::{Counts, Gauges};
 pub use error::MountError;
-pub use session::{Mounted, mount};
-pub use settings::{MountOptions, Settings};
+pub use session::{Buffers, Kept, KeptError, Mounted, begin, mount, serve};
+pub use settings::{MountOptions, Resume, Settings};

@@ -46,6 +46,18 @@ pub struct MountOptions {
     pub psi_poll: bool,
     /// Further options for `mount(2)`, as `-o` has them: `noexec`, `context=…`.
     pub extra: Vec<String>,
+    /// How the requests are had again that a dead process had in hand.
+    pub resume: Resume,
+}
+
+/// How the requests are had again that a dead process had in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resume {
+    /// The kernel hands them out once more, if it is one that can: since Linux 6.9. Else as the other.
+    #[default]
+    Auto,
+    /// They lie in memory that the dead process and this one share. For tests, on kernels that need it no more.
+    Slots,
 }
 
 impl MountOptions {
@@ -57,6 +69,7 @@ impl MountOptions {
             threads: Self::default_threads(),
             psi_poll: false,
             extra: Vec::new(),
+            resume: Resume::default(),
         }
     }
 

@@ -7,7 +7,7 @@
 //! While there are requests, the thread looks around twice in a deadline; when there are none, it sleeps until one comes.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -27,6 +27,8 @@ struct Watched<R> {
     busy: AtomicBool,
     /// The thread looks around.
     awake: AtomicBool,
+    /// How many workers are still at requests that were too late.
+    late: AtomicUsize,
     end: AtomicBool,
     thread: OnceLock<Thread>,
 }
@@ -57,6 +59,7 @@ impl<R: Send + 'static> Watchdog<R> {
             slots: (0..workers.max(1)).map(|_| Mutex::new(Slot::empty())).collect(),
             busy: AtomicBool::new(false),
             awake: AtomicBool::new(false),
+            late: AtomicUsize::new(0),
             end: AtomicBool::new(false),
             thread: OnceLock::new(),
         });
@@ -87,10 +90,30 @@ impl<R: Send + 'static> Watchdog<R> {
                 place.turn = place.turn.wrapping_add(1);
                 place.waiting = Some((Instant::now(), reply));
                 let turn = place.turn;
-                return Ok(Ticket { slot, turn });
+                return Ok(Ticket {
+                    slot,
+                    turn,
+                    late: &watched.late,
+                });
             }
         }
         Err(reply)
+    }
+
+    /// Tells how many workers are late.
+    pub(crate) fn lateness(&self) -> Lateness<R> {
+        Lateness(Arc::clone(&self.watched))
+    }
+}
+
+/// How many workers are late.
+#[derive(Debug)]
+pub(crate) struct Lateness<R>(Arc<Watched<R>>);
+
+impl<R> Lateness<R> {
+    /// Whether all are: nobody takes another request.
+    pub(crate) fn is_general(&self) -> bool {
+        self.0.late.load(Ordering::Relaxed) >= self.0.slots.len()
     }
 }
 
@@ -111,16 +134,22 @@ impl<R> Drop for Watchdog<R> {
 pub(crate) struct Ticket<'w, R> {
     slot: &'w Mutex<Slot<R>>,
     turn: u64,
+    late: &'w AtomicUsize,
 }
 
 impl<R> Ticket<'_, R> {
     /// What the answer is to be given to; `None` if it has been given.
     pub(crate) fn finish(self) -> Option<R> {
         let mut place = lock(self.slot);
-        if place.turn != self.turn {
-            return None;
+        let mine = if place.turn == self.turn {
+            place.waiting.take()
+        } else {
+            None
+        };
+        if mine.is_none() {
+            self.late.fetch_sub(1, Ordering::Relaxed);
         }
-        place.waiting.take().map(|(_, reply)| reply)
+        mine.map(|(_, reply)| reply)
     }
 }
 
@@ -145,9 +174,13 @@ impl<R> Watched<R> {
             }
             thread::park_timeout(duties.deadline().checked_div(2).unwrap_or_default());
             for slot in &self.slots {
-                let late = lock(slot)
-                    .waiting
-                    .take_if(|(since, _)| since.elapsed() >= duties.deadline());
+                let mut place = lock(slot);
+                let late = place.waiting.take_if(|(since, _)| since.elapsed() >= duties.deadline());
+                if late.is_some() {
+                    // Before the worker can see it.
+                    self.late.fetch_add(1, Ordering::Relaxed);
+                }
+                drop(place);
                 if let Some((_, reply)) = late {
                     duties.give_up(reply);
                 }
@@ -206,6 +239,7 @@ mod tests {
         let (watchdog, answered, _) = start(2);
         let ticket = watchdog.begin(7).unwrap();
         assert_eq!(answered.recv().unwrap(), 7);
+        assert!(!watchdog.lateness().is_general());
         assert_eq!(ticket.finish(), None);
         assert_eq!(watchdog.begin(8).unwrap().finish(), Some(8));
     }
@@ -215,8 +249,10 @@ mod tests {
         let (watchdog, answered, _) = start(1);
         let late = watchdog.begin(1).unwrap();
         assert_eq!(answered.recv().unwrap(), 1);
+        assert!(watchdog.lateness().is_general());
         let other = watchdog.begin(2).unwrap();
         assert_eq!(late.finish(), None);
+        assert!(!watchdog.lateness().is_general());
         assert_eq!(other.finish().or_else(|| answered.recv().ok()), Some(2));
     }
 

@@ -104,10 +104,10 @@ fn mount_options(args: &Args, layers: &Layers) -> Result<MountOptions, Error> {
         return Err(Error::ReadOnlyTriggers);
     }
     Ok(MountOptions {
-        mountpoint: args.mountpoint.clone(),
         threads: layers.threads,
         psi_poll: layers.psi_poll,
         extra: understood.extra,
+        ..MountOptions::new(&args.mountpoint)
     })
 }
 

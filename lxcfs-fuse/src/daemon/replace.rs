@@ -25,12 +25,19 @@ const CHECKING: Duration = Duration::from_secs(5);
 /// What the service manager has told this process is true of the next program too.
 const STAYS: &[&str] = &["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
 
-/// Becomes the program on the disk, or the one that this is once more. If it returns, nothing has changed.
+/// Becomes the program on the disk, or the one that this is once more. If it returns, nothing has changed; this is why.
 pub(super) fn become_program(
     program: &Program,
     image: Image,
     descriptors: &[(&str, BorrowedFd<'_>)],
-) -> io::Result<Infallible> {
+) -> io::Error {
+    match tried(program, image, descriptors) {
+        Err(error) => error,
+        Ok(never) => match never {},
+    }
+}
+
+fn tried(program: &Program, image: Image, descriptors: &[(&str, BorrowedFd<'_>)]) -> io::Result<Infallible> {
     if image == Image::OnDisk {
         check(program)?;
     }

@@ -338,11 +338,10 @@ impl Daemon {
         };
         let mut descriptors = self.passed_on();
         descriptors.push((TAKER, taker));
-        if let Err(error) = replace::become_program(&self.program, Image::Own, &descriptors) {
-            tracing::error!(%error, "cannot hand over; everything stays as it was");
-            self.answer(caller, Word::Refused, Refusal::FAILED);
-            self.taking = None;
-        }
+        let error = replace::become_program(&self.program, Image::Own, &descriptors);
+        tracing::error!(%error, "cannot hand over; everything stays as it was");
+        self.answer(caller, Word::Refused, Refusal::FAILED);
+        self.taking = None;
     }
 
     /// What this process passes on to the program that it becomes.
@@ -375,9 +374,8 @@ impl Daemon {
         tracing::info!(program = %self.program.path().display(), "going on as the program that is on the disk");
         notify::reloading();
         let descriptors = self.passed_on();
-        if let Err(error) = replace::become_program(&self.program, Image::OnDisk, &descriptors) {
-            tracing::error!(%error, "not replaced: everything stays as it was");
-        }
+        let error = replace::become_program(&self.program, Image::OnDisk, &descriptors);
+        tracing::error!(%error, "not replaced: everything stays as it was");
         notify::ready(self.shown.host());
     }
 

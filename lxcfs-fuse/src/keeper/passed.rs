@@ -26,7 +26,7 @@ pub(crate) const FIRST: RawFd = 3;
 
 /// What was passed. A process looks once, before it opens anything of its own.
 pub(crate) fn take() -> Vec<(String, OwnedFd)> {
-    let pid = env::var(PID).ok().and_then(|pid| pid.parse().ok());
+    let pid = env::var(PID).ok().and_then(|pid| pid.parse::<u32>().ok());
     let count = env::var(COUNT).ok().and_then(|count| count.parse::<usize>().ok());
     let (Some(pid), Some(count)) = (pid, count) else {
         return Vec::new();

@@ -1,31 +1,60 @@
 //! The mount, and the threads that answer its requests.
+//!
+//! ```text
+//! begin ─▶ Kept: descriptors that outlive a process          serve ─▶ Mounted: threads that answer
+//!   begun: mounts, agrees with the kernel                      takeover: whoever served before
+//!   requests: shared memory   mount_facts: which mount         line: fuser at a socket, until it is the kernel's
+//!                                                              in_hand, replay: what the dead have left
+//!                                                              buffers: slots, so that they leave it
+//! ```
 
-use std::fs::File;
+mod begun;
+mod buffers;
+mod in_hand;
+mod kept;
+mod line;
+mod message;
+mod mount_data;
+mod mount_facts;
+mod polls;
+mod replay;
+mod requests;
+mod swap;
+mod takeover;
+
+#[cfg(test)]
+mod tests;
+
 use std::io;
-use std::path::{Path, PathBuf};
+use std::mem;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use std::time::Duration;
 
-use fuser::{Config, Errno, Session, SessionACL};
+use fuser::Errno;
 use lxcfs_core::VirtualFile;
 use lxcfs_core::live::{Root, boot_time, hierarchies};
 use nix::mount::{MntFlags, umount2};
 use nix::sys::resource::{Resource, getrlimit};
 
+pub use begun::begin;
+pub use buffers::Buffers;
+pub use kept::{Kept, KeptError};
+pub(crate) use polls::Polls;
+use takeover::{Service, cannot_start, take_over};
+
 use crate::counters::{Counts, Gauges};
 use crate::error::MountError;
 use crate::fs::Lxcfs;
 use crate::housekeeper::Housekeeper;
-use crate::mount_data::{MountData, is_dead};
 use crate::psi::Triggers;
 use crate::registry::Budget;
 use crate::serve::Server;
 use crate::settings::{MountOptions, Settings};
 use crate::tree::Tree;
 use crate::waiting::Waiting;
-use crate::watchdog::{Duties, Watchdog};
+use crate::watchdog::{Duties, Lateness, Watchdog};
 
 /// How long requests may take to end after an unmount. They end at once unless containers hold parts of the tree.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -33,8 +62,10 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// A mounted file system. Dropping it unmounts.
 #[derive(Debug)]
 pub struct Mounted {
-    mountpoint: Option<PathBuf>,
+    kept: Kept,
+    is_over: bool,
     server: Arc<Server>,
+    lateness: Lateness<Waiting>,
     _housekeeper: Housekeeper,
     ended: Receiver<()>,
 }
@@ -64,7 +95,32 @@ pub fn mount(
     settings: Settings,
     ended: impl FnOnce(io::Result<()>) + Send + 'static,
 ) -> Result<Mounted, MountError> {
-    let data = MountData::of(options)?;
+    let kept = begin(options)?;
+    let facts = kept.facts().clone();
+    serve(kept, options, settings, ended).inspect_err(|_| {
+        // Nobody else knows of it.
+        if facts.mount.is_at(&facts.mountpoint) {
+            let _ = umount2(&facts.mountpoint, MntFlags::MNT_DETACH);
+        }
+    })
+}
+
+/// Serves a mounted file system, whoever has served it before: nobody since [`begin`], or a process that has ended. What
+/// that had in hand is answered. `ended` is called as by [`mount`].
+///
+/// Of the options, `threads` and `resume` count; the others were settled when it was mounted.
+///
+/// If nobody else holds what is kept, the connection ends with this process, or when this fails.
+///
+/// # Errors
+///
+/// [`MountError`]. The mount stays.
+pub fn serve(
+    kept: Kept,
+    options: &MountOptions,
+    settings: Settings,
+    ended: impl FnOnce(io::Result<()>) + Send + 'static,
+) -> Result<Mounted, MountError> {
     let descriptors = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
     let hierarchies = hierarchies(&Root::host())?;
     for hierarchy in hierarchies.iter() {
@@ -75,48 +131,54 @@ pub fn mount(
             "hierarchy"
         );
     }
+    let facts = kept.facts().clone();
+    if facts.psi_poll != options.psi_poll {
+        tracing::warn!(
+            psi_poll = facts.psi_poll,
+            "psi-poll: stays as it was when this was mounted"
+        );
+    }
+    let service = Service {
+        threads: options.threads.get(),
+        resume: options.resume,
+        deadline: settings.deadline,
+    };
     let budget = Budget::of(descriptors);
     let server = Arc::new(Server::new(hierarchies, settings, budget));
     let housekeeper = Housekeeper::start(&server).map_err(cannot_start("the housekeeper"))?;
     server.keep_house_with(Arc::clone(housekeeper.bell()));
-    let threads = options.threads.get();
-    let watchdog = Watchdog::start(threads, Answers(Arc::clone(&server))).map_err(cannot_start("the watchdog"))?;
-    let triggers = options.psi_poll.then(|| Triggers::with_most(budget.triggers));
-    let fs = Lxcfs::new(Arc::clone(&server), watchdog, Tree::new(has), triggers, first_handle());
-
-    let device = File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/fuse")
-        .map_err(MountError::Device)?;
-    data.mount(&device, &options.mountpoint)?;
-    // From here on it is unmounted when something fails.
+    let watchdog =
+        Watchdog::start(service.threads, Answers(Arc::clone(&server))).map_err(cannot_start("the watchdog"))?;
+    let lateness = watchdog.lateness();
+    let triggers = facts.psi_poll.then(|| Triggers::with_most(budget.triggers));
+    let polls = facts.psi_poll.then(|| Polls::of(kept.requests())).transpose();
+    let polls = polls.map_err(cannot_start("polls"))?;
+    let fs = Lxcfs::new(
+        Arc::clone(&server),
+        watchdog,
+        Tree::new(has),
+        (triggers, polls),
+        first_handle(),
+        facts.since,
+    );
     let (tell, heard) = channel();
-    let mounted = Mounted {
-        mountpoint: Some(options.mountpoint.clone()),
-        server,
-        _housekeeper: housekeeper,
-        ended: heard,
-    };
-    let mut config = Config::default();
-    config.n_threads = Some(threads);
-    let session = Session::from_fd(fs, device.into(), SessionACL::All, config).map_err(MountError::Handshake)?;
-    let mountpoint = options.mountpoint.clone();
-    let requests = move || {
-        let mut end = session.run();
-        if end.is_ok() && is_dead(&mountpoint) {
+    take_over(&kept, fs, service, move |mut end| {
+        if end.is_ok() && facts.mount.is_at(&facts.mountpoint) {
             // To us an abort looks like an unmount.
             end = Err(io::Error::from(io::ErrorKind::ConnectionAborted));
         }
         // Nobody listens who has not unmounted it himself.
         let _ = tell.send(());
         ended(end);
-    };
-    thread::Builder::new()
-        .name("requests".to_owned())
-        .spawn(requests)
-        .map_err(cannot_start("the thread for requests"))?;
-    Ok(mounted)
+    })?;
+    Ok(Mounted {
+        kept,
+        is_over: false,
+        server,
+        lateness,
+        _housekeeper: housekeeper,
+        ended: heard,
+    })
 }
 
 impl Mounted {
@@ -153,19 +215,46 @@ impl Mounted {
         self.end()
     }
 
+    /// What outlives this process, if somebody else has it too.
+    #[must_use]
+    pub fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// Whether all threads that answer requests are late with one, so that nobody is served any more.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.lateness.is_general()
+    }
+
+    /// Leaves it as it is, without an unmount: for somebody else who [serves](serve) it. It is served here until this
+    /// process ends, which is to be next: nobody else may serve it before that.
+    pub fn leave(self) {
+        // Its threads go on, and what these need stays.
+        mem::forget(self);
+    }
+
     fn end(&mut self) -> Result<(), MountError> {
-        let Some(mountpoint) = self.mountpoint.take() else {
-            return Ok(());
-        };
-        // If requests have ended, what is there now is somebody else's: unless the connection was aborted, which leaves
-        // a dead mount.
-        if self.ended.try_recv().is_ok() && !is_dead(&mountpoint) {
+        if mem::replace(&mut self.is_over, true) {
             return Ok(());
         }
-        umount2(&mountpoint, MntFlags::MNT_DETACH).map_err(|error| MountError::Unmount {
-            mountpoint,
-            source: error.into(),
-        })?;
+        let facts = self.kept.facts();
+        let failed = |source| MountError::Unmount {
+            mountpoint: facts.mountpoint.clone(),
+            source,
+        };
+        if !facts.mount.is_at(&facts.mountpoint) {
+            // Somebody has unmounted it, or has mounted something over it, which is not ours to unmount.
+            return if self.kept.is_alive() && facts.mount.is_mounted() {
+                Err(failed(io::Error::new(
+                    io::ErrorKind::ResourceBusy,
+                    "something else is mounted over it; unmount that before",
+                )))
+            } else {
+                Ok(())
+            };
+        }
+        umount2(&facts.mountpoint, MntFlags::MNT_DETACH).map_err(|error| failed(error.into()))?;
         // Whether they end in time or not, there is no more to be done.
         let _ = self.ended.recv_timeout(PATIENCE);
         Ok(())
@@ -207,8 +296,4 @@ fn has(row: &VirtualFile) -> bool {
 /// opens a thousand million files in a second.
 fn first_handle() -> u64 {
     u64::try_from(boot_time().as_nanos()).unwrap_or(1)
-}
-
-fn cannot_start(what: &'static str) -> impl FnOnce(io::Error) -> MountError {
-    move |source| MountError::Start { what, source }
 }

@@ -100,7 +100,7 @@ fn is_data(option: &str) -> bool {
 }
 
 /// Whether a FUSE file system is mounted there whose process has ended.
-pub(crate) fn is_dead(mountpoint: &Path) -> bool {
+fn is_dead(mountpoint: &Path) -> bool {
     let is = |error: io::Error| error.raw_os_error() == Some(nix::libc::ENOTCONN);
     std::fs::symlink_metadata(mountpoint).is_err_and(is)
 }

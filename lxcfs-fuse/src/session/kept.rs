@@ -1,0 +1,198 @@
+//! What outlives a worker: descriptors by name.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::slice;
+
+use nix::mount::{MntFlags, umount2};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat, major, minor};
+use rustix::io::{FdFlags, fcntl_setfd};
+
+use super::requests::{Facts, Requests};
+
+/// The connection to the kernel.
+const FUSE: &str = "fuse";
+/// What was agreed on with it, and what workers had in hand.
+const REQUESTS: &str = "requests";
+/// Texts of open files, and what is known of containers.
+const STORE: &str = "store";
+
+/// A mounted file system, whoever serves it: the connection to the kernel, and what workers hand on to each other.
+///
+/// As long as somebody holds it, readers wait for who will serve them next. When nobody does any more, they get an error.
+#[derive(Debug)]
+pub struct Kept {
+    fuse: OwnedFd,
+    requests: Requests,
+    store: OwnedFd,
+}
+
+/// Descriptors that no file system can be served with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeptError {
+    /// One is not there.
+    #[error("descriptor {0:?} is missing: {FUSE:?}, {REQUESTS:?} and {STORE:?} are needed; mount anew")]
+    Missing(&'static str),
+    /// One has a name that is not known, or two have the same.
+    #[error("descriptor {0:?} is unknown, or there twice: one each of {FUSE:?}, {REQUESTS:?} and {STORE:?} is needed")]
+    Unknown(String),
+    /// One is something else than its name says.
+    #[error("descriptor {name:?} cannot be used: {why}; mount anew")]
+    Unfit {
+        /// Its name.
+        name: &'static str,
+        /// Why.
+        why: &'static str,
+    },
+    /// One cannot be looked at.
+    #[error("descriptor {name:?}: {source}")]
+    Descriptor {
+        /// Its name.
+        name: &'static str,
+        /// What the kernel says.
+        source: io::Error,
+    },
+}
+
+impl Kept {
+    pub(super) fn new(fuse: OwnedFd, requests: Requests, store: OwnedFd) -> Self {
+        Self { fuse, requests, store }
+    }
+
+    /// Takes descriptors from whoever has held them. They are closed in processes that this one starts.
+    ///
+    /// # Errors
+    ///
+    /// [`KeptError`].
+    pub fn from_descriptors(named: Vec<(String, OwnedFd)>) -> Result<Self, KeptError> {
+        let [mut fuse, mut requests, mut store] = [None, None, None];
+        for (name, descriptor) in named {
+            let (place, known) = match name.as_str() {
+                FUSE => (&mut fuse, FUSE),
+                REQUESTS => (&mut requests, REQUESTS),
+                STORE => (&mut store, STORE),
+                _ => return Err(KeptError::Unknown(name)),
+            };
+            fcntl_setfd(&descriptor, FdFlags::CLOEXEC).map_err(|error| KeptError::Descriptor {
+                name: known,
+                source: error.into(),
+            })?;
+            if place.replace(descriptor).is_some() {
+                return Err(KeptError::Unknown(name));
+            }
+        }
+        let fuse = fuse.ok_or(KeptError::Missing(FUSE))?;
+        let requests = requests.ok_or(KeptError::Missing(REQUESTS))?;
+        let store = store.ok_or(KeptError::Missing(STORE))?;
+        is_fuse(&fuse)?;
+        let requests = Requests::open(requests)?;
+        Ok(Self { fuse, requests, store })
+    }
+
+    /// Its descriptors, and their names.
+    #[must_use]
+    pub fn descriptors(&self) -> [(&'static str, BorrowedFd<'_>); 3] {
+        [
+            (FUSE, self.fuse.as_fd()),
+            (REQUESTS, self.requests.as_fd()),
+            (STORE, self.store.as_fd()),
+        ]
+    }
+
+    /// The same once more. Everybody who has one keeps readers waiting.
+    ///
+    /// # Errors
+    ///
+    /// If there are no more descriptors to be had.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            fuse: self.fuse.try_clone()?,
+            requests: self.requests.try_clone()?,
+            store: self.store.try_clone()?,
+        })
+    }
+
+    /// Where it was mounted.
+    #[must_use]
+    pub fn mountpoint(&self) -> PathBuf {
+        self.facts().mountpoint.clone()
+    }
+
+    /// The device number of the file system. Its minor part names the connection below `/sys/fs/fuse/connections`.
+    #[must_use]
+    pub fn device(&self) -> u64 {
+        self.facts().mount.device
+    }
+
+    /// Whether the connection is neither aborted nor unmounted. Never waits.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        let mut asked = PollFd::new(&self.fuse, PollFlags::empty());
+        let now = Timespec::default();
+        match poll(slice::from_mut(&mut asked), Some(&now)) {
+            Ok(_) => !asked.revents().contains(PollFlags::ERR),
+            // A signal. It tells nothing, and what was alive is taken to be so still.
+            Err(_) => true,
+        }
+    }
+
+    /// Ends the connection: whoever waits for an answer gets an error, and so does everybody who comes later. The mount
+    /// stays, dead.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses.
+    pub fn abort(&self) -> io::Result<()> {
+        if !self.is_alive() {
+            return Ok(());
+        }
+        let device = self.device();
+        let switch = format!("/sys/fs/fuse/connections/{}/abort", minor(device));
+        let by_switch = File::options()
+            .write(true)
+            .open(switch)
+            .and_then(|mut switch| switch.write_all(b"1"));
+        if by_switch.is_ok() && !self.is_alive() {
+            return Ok(());
+        }
+        // Without fusectl there is the request for an unmount by force. It begins with an abort, and may fail afterwards.
+        if self.facts().mount.is_at(&self.facts().mountpoint) {
+            let unmounted = umount2(&self.facts().mountpoint, MntFlags::MNT_FORCE);
+            if self.is_alive() {
+                unmounted?;
+            }
+        }
+        if self.is_alive() { by_switch } else { Ok(()) }
+    }
+
+    pub(super) fn fuse(&self) -> &OwnedFd {
+        &self.fuse
+    }
+
+    pub(super) fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        self.requests.facts()
+    }
+}
+
+/// Whether that is an open `/dev/fuse`.
+fn is_fuse(descriptor: &OwnedFd) -> Result<(), KeptError> {
+    let there = fstat(descriptor).map_err(|error| KeptError::Descriptor {
+        name: FUSE,
+        source: error.into(),
+    })?;
+    // Its number is fixed: `Documentation/admin-guide/devices.txt`.
+    let is = FileType::from_raw_mode(there.st_mode) == FileType::CharacterDevice
+        && (major(there.st_rdev), minor(there.st_rdev)) == (10, 229);
+    is.then_some(()).ok_or(KeptError::Unfit {
+        name: FUSE,
+        why: "it is not /dev/fuse",
+    })
+}

@@ -1,0 +1,98 @@
+//! What dead workers had in hand is answered.
+//!
+//! A kernel since 6.9 hands out all of it once more when it is told to. Before that, what had lain in the slots is put to the
+//! session as the kernel would, and its answers are handed on. Requests of which too many workers have died get an error.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use super::in_hand::{self, InHand};
+use super::kept::Kept;
+use super::line::{End, MOST_READ};
+use super::message;
+use super::requests::Requests;
+use crate::settings::Resume;
+
+/// Answers what dead workers had in hand, or has the kernel hand it out again. `deadline`: of a request.
+pub(super) fn replay(
+    kept: &Kept,
+    end: &End,
+    in_hand: Vec<InHand>,
+    resume: Resume,
+    deadline: Duration,
+) -> io::Result<()> {
+    let (kernel, requests) = (&File::from(kept.fuse().try_clone()?), kept.requests());
+    let (hopeless, others): (Vec<_>, Vec<_>) = in_hand.into_iter().partition(InHand::is_hopeless);
+    for one in hopeless {
+        tracing::error!(
+            deaths = one.deaths,
+            "a request has ended too many processes; it gets an error"
+        );
+        answer(kernel, &message::io_error(one.request.unique));
+        in_hand::is_answered(requests, &one)?;
+    }
+    if resume == Resume::Auto && resends(kernel) {
+        // What lay in a slot stays written down: to be counted, should the next one die of it too.
+        for one in others.iter().filter(|one| !one.was_in_slot) {
+            in_hand::is_answered(requests, one)?;
+        }
+        return Ok(());
+    }
+    let (suspects, others): (Vec<_>, Vec<_>) = others.into_iter().partition(InHand::is_suspect);
+    put_all(kernel, requests, end, others, end.at_once(), deadline)?;
+    // Who dies of one of these dies of no other.
+    put_all(kernel, requests, end, suspects, 1, deadline)
+}
+
+/// Whether the kernel hands out what is in hand.
+fn resends(mut kernel: &File) -> bool {
+    kernel.write_all(&message::resend()).is_ok()
+}
+
+/// Puts requests to the session, so many at once, and hands its answers on.
+fn put_all(
+    kernel: &File,
+    requests: &Requests,
+    end: &End,
+    all: Vec<InHand>,
+    at_once: usize,
+    deadline: Duration,
+) -> io::Result<()> {
+    // Who is late is answered at one and a half times the deadline.
+    let patience = deadline.saturating_mul(2).saturating_add(Duration::from_secs(1));
+    let mut to_put = all.into_iter();
+    let mut put: Vec<InHand> = Vec::new();
+    loop {
+        while put.len() < at_once
+            && let Some(one) = to_put.next()
+        {
+            let mut bytes = one.bytes.clone();
+            message::read_at_most(&mut bytes, MOST_READ);
+            end.put(&bytes)?;
+            put.push(one);
+        }
+        if put.is_empty() {
+            return Ok(());
+        }
+        let Ok(said) = end.receive(patience) else { break };
+        answer(kernel, &said);
+        let unique = message::answered(&said);
+        if let Some(index) = put.iter().position(|one| Some(one.request.unique) == unique) {
+            in_hand::is_answered(requests, &put.swap_remove(index))?;
+        }
+    }
+    for one in put.into_iter().chain(to_put) {
+        tracing::error!("a request that a dead process had in hand is not answered; it gets an error");
+        answer(kernel, &message::io_error(one.request.unique));
+        in_hand::is_answered(requests, &one)?;
+    }
+    Ok(())
+}
+
+/// Hands an answer on. The kernel refuses it if there was one before, or if nobody waits any more.
+fn answer(mut kernel: &File, bytes: &[u8]) {
+    if let Err(error) = kernel.write_all(bytes) {
+        tracing::debug!(%error, "an answer came too late");
+    }
+}
