@@ -29,6 +29,7 @@ mod failure;
 mod fs;
 mod handles;
 mod housekeeper;
+mod keeper;
 mod personality;
 mod psi;
 mod registry;
