@@ -1,25 +1,57 @@
-//! Somebody else's keeper: a program that has the library mount, and starts itself again to serve.
-//!
-//! It is called as the daemon is: `-f -p PIDFILE --keep … MOUNTPOINT`.
+//! Somebody else's keeper: a program that has the library mount, and starts itself again to serve, at once whatever has
+//! happened. Its workers can be killed at any age.
 
 use std::fs;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::channel;
+use std::thread::sleep;
+use std::time::Duration;
 
 use lxcfs_fuse::{Kept, MountOptions, Resume, Settings, begin, serve};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 
-const NAMES: [&str; 3] = ["fuse", "requests", "store"];
+use crate::killed::killed_at_once;
+use crate::numbers::{number, size};
+use crate::storm::{Program, a_while, can_be, storm_over};
 
-/// A program that is such a keeper, written to that path. `slots`: as on a kernel that sends nothing again.
-pub(crate) fn write_program(path: &Path, slots: bool) {
+#[test]
+fn workers_that_are_killed_young_are_missed_by_no_reader() {
+    killed_young("kill -9 of the young", Resume::Auto);
+}
+
+#[test]
+fn workers_that_are_killed_young_are_missed_by_no_reader_of_a_kernel_that_sends_nothing_again() {
+    killed_young("kill -9 of the young, no resend", Resume::Slots);
+}
+
+fn killed_young(name: &str, resume: Resume) {
+    if !can_be() {
+        return;
+    }
+    let kills = number("YOUNG_KILLS", 40);
+    let program = Program::none();
+    write_program(&program.path(), resume);
+    let report = storm_over(program, name, &[], &size(), |storm| {
+        let killed = |number| {
+            sleep(a_while(Duration::from_millis(40)));
+            killed_at_once(storm, number)
+        };
+        (0..kills).map(killed).collect()
+    });
+    report.assert_faultless();
+}
+
+/// Writes a program that is called as the daemon is: `-f -p PIDFILE --keep … MOUNTPOINT`.
+fn write_program(path: &Path, resume: Resume) {
     let test = std::env::current_exe().unwrap();
     let script = format!(
-        "#!/bin/sh\nfor last; do :; done\nexport LXCFS_TESTING_ACT=\"$(printf 'keep\\037%s\\037{slots}' \"$last\")\"\n\
+        "#!/bin/sh\nfor last; do :; done\n\
+         export LXCFS_TESTING_ACT=\"$(printf 'keep\\037%s\\037{resume:?}' \"$last\")\"\n\
          exec '{}' act --exact --nocapture --test-threads=1\n",
         test.display()
     );
@@ -27,32 +59,21 @@ pub(crate) fn write_program(path: &Path, slots: bool) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn options(mountpoint: &str, slots: &str) -> MountOptions {
-    let resume = if slots == "true" { Resume::Slots } else { Resume::Auto };
-    MountOptions {
-        resume,
-        psi_poll: true,
-        ..MountOptions::new(mountpoint)
-    }
-}
-
 /// The act of the keeper.
 pub(crate) fn keep(arguments: &[&str]) {
-    let [mountpoint, slots] = arguments else {
-        panic!("{arguments:?}")
-    };
-    let kept = begin(&options(mountpoint, slots)).unwrap();
-    let numbers: Vec<String> = kept
-        .descriptors()
-        .map(|(_, descriptor)| fcntl(descriptor, FcntlArg::F_DUPFD(3)).unwrap().to_string())
-        .to_vec();
+    let kept = begin(&options(arguments)).unwrap();
+    let numbers = kept.descriptors().map(|(name, descriptor)| {
+        let number = fcntl(descriptor, FcntlArg::F_DUPFD(3)).unwrap();
+        format!("{name}={number}")
+    });
+    let told: Vec<&str> = ["work"]
+        .into_iter()
+        .chain(arguments.iter().copied())
+        .chain(numbers.iter().map(String::as_str))
+        .collect();
     loop {
-        let told = [
-            &["serve", mountpoint, slots],
-            numbers.iter().map(String::as_str).collect::<Vec<_>>().as_slice(),
-        ]
-        .concat();
         let status = Command::new(std::env::current_exe().unwrap())
+            // The last is what workers are known by; it skips nothing.
             .args(["act", "--exact", "--nocapture", "--test-threads=1", "--skip=--worker"])
             .env("LXCFS_TESTING_ACT", told.join("\u{1f}"))
             .status()
@@ -63,22 +84,32 @@ pub(crate) fn keep(arguments: &[&str]) {
 
 /// The act of the worker.
 pub(crate) fn work(arguments: &[&str]) {
-    let [mountpoint, slots, numbers @ ..] = arguments else {
-        panic!("{arguments:?}")
-    };
     prctl::set_pdeathsig(Signal::SIGKILL).unwrap();
-    let named = NAMES.iter().zip(numbers).map(|(name, number)| {
+    let named = arguments.iter().filter_map(|argument| argument.split_once('='));
+    let named = named.map(|(name, number)| {
         #[expect(unsafe_code, reason = "whose descriptor it is can only be said")]
         // SAFETY: our keeper has left it open for us, and nothing else here knows its number.
         let descriptor = unsafe { OwnedFd::from_raw_fd(number.parse().unwrap()) };
-        assert!(descriptor.as_raw_fd() > 2);
-        ((*name).to_owned(), descriptor)
+        (name.to_owned(), descriptor)
     });
     let kept = Kept::from_descriptors(named.collect()).unwrap();
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let _mounted = serve(kept, &options(mountpoint, slots), Settings::default(), move |end| {
-        sender.send(end).unwrap();
-    })
-    .unwrap();
-    println!("ended: {:?}", receiver.recv());
+    let (sender, receiver) = channel();
+    let ended = move |end| sender.send(end).unwrap();
+    let _mounted = serve(kept, &options(arguments), Settings::default(), ended).unwrap();
+    println!("requests have ended: {:?}", receiver.recv());
+}
+
+fn options(arguments: &[&str]) -> MountOptions {
+    let [mountpoint, resume, ..] = arguments else {
+        panic!("{arguments:?}")
+    };
+    let resume = if *resume == "Slots" {
+        Resume::Slots
+    } else {
+        Resume::Auto
+    };
+    MountOptions {
+        resume,
+        ..MountOptions::new(*mountpoint)
+    }
 }

@@ -10,15 +10,15 @@ use nix::sys::signal::Signal;
 use crate::numbers::{number, size};
 use crate::storm::{Storm, a_while, can_be, storm};
 
-/// How long a worker is left alone at most.
-const LIFE: Duration = Duration::from_millis(40);
+/// How long a worker is left alone at least: who dies younger is not followed at once when that happens again and again.
+const LIFE: Duration = Duration::from_millis(500);
 
 #[test]
 fn workers_that_are_killed_are_missed_by_no_reader() {
     if !can_be() {
         return;
     }
-    let kills = number("KILLS", 40);
+    let kills = number("KILLS", 10);
     storm("kill -9", &[], &size(), |storm| {
         (0..kills).map(|number| killed(storm, number)).collect()
     })
@@ -34,7 +34,7 @@ fn who_waits_for_pressure_is_not_forgotten_when_workers_are_killed() {
         waiters: true,
         ..size()
     };
-    let kills = number("KILLS", 40).div_ceil(4);
+    let kills = number("KILLS", 10).div_ceil(4);
     storm(
         "kill -9 under waiters for pressure",
         &["--enable-psi-poll"],
@@ -46,7 +46,14 @@ fn who_waits_for_pressure_is_not_forgotten_when_workers_are_killed() {
 
 /// One in eight is killed before it can have begun to serve.
 fn killed(storm: &Storm, number: u32) -> Outage {
-    let outage = if number % 8 == 7 {
+    let outage = killed_at_once(storm, number);
+    sleep(LIFE + a_while(Duration::from_millis(40)));
+    outage
+}
+
+/// The same, however young the worker is.
+pub(crate) fn killed_at_once(storm: &Storm, number: u32) -> Outage {
+    if number % 8 == 7 {
         let began = now();
         let first = storm.kept.worker().unwrap();
         assert!(first.signal(Signal::SIGKILL));
@@ -59,7 +66,5 @@ fn killed(storm: &Storm, number: u32) -> Outage {
         Outage { began, ..killed }
     } else {
         storm.replaced_by(|worker| assert!(worker.signal(Signal::SIGKILL), "{}", storm.kept.log()))
-    };
-    sleep(a_while(LIFE));
-    outage
+    }
 }

@@ -28,13 +28,13 @@ use lxcfs_core::TABLE;
 use lxcfs_testing::act_if_told;
 use lxcfs_testing::storm::read;
 
-/// For workers.
+/// What requests lie in survives workers.
 #[global_allocator]
 static ALLOCATOR: lxcfs_fuse::Buffers = lxcfs_fuse::Buffers;
 
 #[test]
 fn act() {
-    act_if_told(&[("storm", read), ("keep", embedder::keep), ("serve", embedder::work)]);
+    act_if_told(&[("storm", read), ("keep", embedder::keep), ("work", embedder::work)]);
 }
 
 /// All files.

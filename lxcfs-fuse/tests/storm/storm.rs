@@ -21,18 +21,19 @@ pub(crate) struct Storm {
     canary: Canary,
 }
 
-/// The daemon's program in a directory of its own, where it can be replaced.
+/// A program in a directory of its own, where it can be replaced.
 pub(crate) struct Program(TempDir);
 
 impl Program {
-    fn new() -> Self {
-        let program = Self(tempfile::tempdir().unwrap());
-        if let Some(slots) = std::env::var_os("SCRATCH") {
-            crate::embedder::write_program(&program.path(), slots == "true");
-            return program;
-        }
+    fn daemon() -> Self {
+        let program = Self::none();
         program.replace(Path::new(env!("CARGO_BIN_EXE_lxcfs")));
         program
+    }
+
+    /// A place for one.
+    pub(crate) fn none() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     pub(crate) fn path(&self) -> PathBuf {
@@ -55,8 +56,18 @@ pub(crate) fn can_be() -> bool {
 /// Has readers read while that happens; what it returns are the times in which nobody may have served. Answers what the
 /// readers have seen.
 pub(crate) fn storm(name: &str, arguments: &[&str], size: &Size, harm: impl FnOnce(&Storm) -> Vec<Outage>) -> Report {
+    storm_over(Program::daemon(), name, arguments, size, harm)
+}
+
+/// The same with a program that is called as the daemon is.
+pub(crate) fn storm_over(
+    program: Program,
+    name: &str,
+    arguments: &[&str],
+    size: &Size,
+    harm: impl FnOnce(&Storm) -> Vec<Outage>,
+) -> Report {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-    let program = Program::new();
     let kept = Kept::start(&program.path(), &[rig::patience(), arguments].concat());
     let canary = Canary::start(kept.file("proc/uptime").into());
     let storm = Storm { kept, program, canary };

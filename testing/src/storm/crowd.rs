@@ -22,6 +22,7 @@ const TO_END: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Crowd<'c> {
     readers: Vec<Running<'c>>,
+    _busy: Vec<Running<'c>>,
     dir: TempDir,
 }
 
@@ -32,6 +33,7 @@ impl<'c> Crowd<'c> {
     pub fn start(daemon: &'c Daemon, members: &'c [Member<'c>], act: &str, files: &[&str], size: &Size) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let shown = shown(daemon, files, size);
+        let mut busy = Vec::new();
         let readers = members
             .iter()
             .map(|member| {
@@ -50,10 +52,15 @@ impl<'c> Crowd<'c> {
                 };
                 let told = serde_json::to_string(&told).unwrap();
                 use_a_device(member, &dir);
+                busy.extend(size.waiters.then(|| keep_busy(member)));
                 member.container.caller().with_files_of(daemon).act(act, &[&told])
             })
             .collect();
-        let mut crowd = Self { readers, dir };
+        let mut crowd = Self {
+            readers,
+            _busy: busy,
+            dir,
+        };
         for reader in &mut crowd.readers {
             wait_until("a reader reads", || {
                 assert!(reader.is_running(), "a reader has ended: {}", reader.said());
@@ -113,4 +120,9 @@ fn use_a_device(member: &Member<'_>, dir: &TempDir) {
     let file = format!("of={}", dir.path().join("written").display());
     let words = ["dd", "if=/dev/zero", &file, "oflag=direct", "bs=4096", "count=1"];
     let _ = member.container.caller().run(&words);
+}
+
+/// Who waits for pressure waits for something: more than one task that wants the only CPU.
+fn keep_busy<'c>(member: &'c Member<'c>) -> Running<'c> {
+    member.container.caller().start(&["sh", "-c", "while :; do :; done"])
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt as _;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -189,6 +190,19 @@ impl<'k> Look<'k> {
         self.doing.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Makes a call that the kernel itself may take long for: counts it, and its failure.
+    pub(crate) fn slow<T>(
+        &mut self,
+        call: &str,
+        shown: &Shown,
+        make: impl FnOnce() -> io::Result<T>,
+    ) -> Result<Option<T>, Lost> {
+        self.does(call, shown);
+        let made = make();
+        self.report.call(Duration::ZERO, Duration::ZERO);
+        self.made(call, shown, made)
+    }
+
     /// Makes a call: counts it, and how long it takes, and its failure.
     pub(crate) fn timed<T>(
         &mut self,
@@ -196,15 +210,15 @@ impl<'k> Look<'k> {
         shown: &Shown,
         make: impl FnOnce() -> io::Result<T>,
     ) -> Result<Option<T>, Lost> {
-        let what = format!("{call} {}", shown.path.display());
-        self.doing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&what);
+        self.does(call, shown);
         let began = now();
         let made = make();
         self.report.call(began, now().saturating_sub(began));
-        self.doing.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.made(call, shown, made)
+    }
+
+    fn made<T>(&mut self, call: &str, shown: &Shown, made: io::Result<T>) -> Result<Option<T>, Lost> {
+        self.does_nothing();
         match made {
             Ok(made) => Ok(Some(made)),
             Err(error) => {

@@ -28,7 +28,7 @@ impl Mode for Waiter {
             return Ok(());
         }
         if self.armed.is_none() {
-            self.armed = look.timed("arm", shown, || {
+            self.armed = look.slow("arm", shown, || {
                 let mut file = File::options().read(true).write(true).open(&shown.path)?;
                 file.write_all(TRIGGER)?;
                 Ok(file)
