@@ -8,6 +8,7 @@
 )]
 
 use std::path::Path;
+use std::time::Duration;
 
 use lxcfs_core::live::{Root, boot_time, container_of_live, hierarchies};
 use lxcfs_core::{CaptureError, Container, ContainerView, find};
@@ -25,7 +26,16 @@ pub(crate) fn rounds(usually: u32) -> u32 {
 
 /// What is meant for a kernel that hangs would meet one that is only slow.
 pub(crate) fn patience() -> &'static [&'static str] {
-    if slower() > 1 { &["--deadline", "60000"] } else { &[] }
+    if deadline().is_some() {
+        &["--deadline", "60000"]
+    } else {
+        &[]
+    }
+}
+
+/// The same as a time; none on a machine that is as fast as usual.
+pub(crate) fn deadline() -> Option<Duration> {
+    (slower() > 1).then_some(Duration::from_secs(60))
 }
 
 /// The daemon with these arguments, mounted; none on a machine that cannot have one.

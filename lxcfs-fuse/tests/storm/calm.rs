@@ -3,15 +3,17 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use lxcfs_testing::Daemon;
 use lxcfs_testing::storm::{Crowd, Fleet, Report, Size};
+use lxcfs_testing::{Daemon, wait_until};
 use nix::sys::signal::Signal;
 
 use crate::rig::mounted_with;
+use crate::storm::alone;
 use crate::{files, numbers};
 
 #[test]
 fn readers_find_nothing_wrong_while_nothing_happens() {
+    let _alone = alone();
     let Some(daemon) = mounted_with(&["--enable-psi-poll"]) else {
         return;
     };
@@ -33,10 +35,13 @@ fn readers_find_nothing_wrong_while_nothing_happens() {
 
 #[test]
 fn readers_notice_the_hosts_values() {
+    let _alone = alone();
     let Some(daemon) = mounted_with(&[]) else { return };
     let report = while_it(&daemon, || {
         daemon.signal(Signal::SIGUSR2);
-        sleep(Duration::from_millis(500));
+        wait_until("the host's values are shown", || {
+            daemon.log().contains("passing through")
+        });
     });
     assert!(report.errors.is_empty(), "{:?}", report.errors);
     assert!(report.wrong > 0);
@@ -49,10 +54,11 @@ fn readers_notice_the_hosts_values() {
 
 #[test]
 fn readers_notice_that_nobody_serves() {
+    let _alone = alone();
     let Some(daemon) = mounted_with(&[]) else { return };
     let report = while_it(&daemon, || {
         daemon.signal(Signal::SIGKILL);
-        sleep(Duration::from_millis(200));
+        wait_until("nobody serves", || std::fs::read(daemon.file("proc/uptime")).is_err());
     });
     assert!(report.errors.contains_key("ENOTCONN"), "{:?}", report.errors);
     assert_eq!(report.wrong, 0, "{:?}", report.told);

@@ -17,6 +17,7 @@ use nix::sys::signal::Signal;
 
 use crate::killed::killed_at_once;
 use crate::numbers::{number, size};
+use crate::rig;
 use crate::storm::{Program, a_while, can_be, storm_over};
 
 #[test]
@@ -94,8 +95,13 @@ pub(crate) fn work(arguments: &[&str]) {
     });
     let kept = Kept::from_descriptors(named.collect()).unwrap();
     let (sender, receiver) = channel();
+    let deadline = rig::deadline().unwrap_or(Settings::DEADLINE);
+    let settings = Settings {
+        deadline,
+        ..Settings::default()
+    };
     let ended = move |end| sender.send(end).unwrap();
-    let _mounted = serve(kept, &options(arguments), Settings::default(), ended).unwrap();
+    let _mounted = serve(kept, &options(arguments), settings, ended).unwrap();
     println!("requests have ended: {:?}", receiver.recv());
 }
 

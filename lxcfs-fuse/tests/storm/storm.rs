@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lxcfs_testing::storm::{Canary, Crowd, Fleet, Outage, Pauses, Report, Size, now};
@@ -12,7 +12,10 @@ use tempfile::TempDir;
 use crate::{files, rig};
 
 /// One at a time: pauses are measured.
-static ALONE: Mutex<()> = Mutex::new(());
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What a storm has and harms.
 pub(crate) struct Storm {
@@ -67,7 +70,7 @@ pub(crate) fn storm_over(
     size: &Size,
     harm: impl FnOnce(&Storm) -> Vec<Outage>,
 ) -> Report {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let kept = Kept::start(&program.path(), &[rig::patience(), arguments].concat());
     let canary = Canary::start(kept.file("proc/uptime").into());
     let storm = Storm { kept, program, canary };

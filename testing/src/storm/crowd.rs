@@ -56,21 +56,15 @@ impl<'c> Crowd<'c> {
                 member.container.caller().with_files_of(daemon).act(act, &[&told])
             })
             .collect();
-        let mut crowd = Self {
-            readers,
+        let readers: Vec<Running<'_>> = readers;
+        Self {
+            readers: readers.into_iter().map(reads).collect(),
             _busy: busy,
             dir,
-        };
-        for reader in &mut crowd.readers {
-            wait_until("a reader reads", || {
-                assert!(reader.is_running(), "a reader has ended: {}", reader.said());
-                reader.said().contains(READS)
-            });
         }
-        crowd
     }
 
-    /// Tells all readers to end, and takes their reports.
+    /// Tells all readers to end, which they do after they have seen all files once more, and takes their reports.
     #[must_use]
     pub fn finish(self) -> Report {
         File::create(self.dir.path().join("end")).unwrap();
@@ -113,6 +107,17 @@ fn shown(daemon: &Daemon, files: &[&str], size: &Size) -> Vec<Shown> {
             path: PathBuf::from(path),
         })
         .collect()
+}
+
+/// Waits until it does.
+fn reads(mut reader: Running<'_>) -> Running<'_> {
+    let begun = |reader: &Running<'_>| reader.said().contains(READS);
+    wait_until("a reader reads", || begun(&reader) || !reader.is_running());
+    if !begun(&reader) {
+        let ended = reader.finish();
+        panic!("a reader has ended: {}\n{}", ended.text(), ended.stderr);
+    }
+    reader
 }
 
 /// Who has used no device has an empty diskstats. Where files are in memory, it stays so.

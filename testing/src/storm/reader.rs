@@ -78,11 +78,11 @@ fn start<M: Mode + 'static>(
     std::thread::spawn(move || {
         let mut look = Look::new(&known, &own);
         let mut mode = mode();
-        while !done.load(Ordering::Relaxed) {
+        let mut last = false;
+        while !last {
+            // Once it is told to end it sees each file once more: whatever happened before that shows.
+            last = done.load(Ordering::Relaxed);
             for (which, shown) in known.told.files.iter().enumerate() {
-                if done.load(Ordering::Relaxed) {
-                    break;
-                }
                 if mode.turn(&mut look, shown, which).is_err() {
                     mode.lost();
                 }
