@@ -23,6 +23,7 @@ mod out_of_memory;
 mod replaced;
 mod stopped;
 mod storm;
+mod taken_over;
 
 use lxcfs_core::TABLE;
 use lxcfs_testing::act_if_told;

@@ -56,8 +56,8 @@ pub(crate) fn can_be() -> bool {
     machine_has(&[Machine::Root, Machine::Cgroups, Machine::Fuse])
 }
 
-/// Has readers read while that happens; what it returns are the times in which nobody may have served. Answers what the
-/// readers have seen.
+/// Has readers read while that happens; what it returns are the times in which nobody may have served. Fails if they have
+/// seen anything wrong. Answers what they have seen.
 pub(crate) fn storm(name: &str, arguments: &[&str], size: &Size, harm: impl FnOnce(&Storm) -> Vec<Outage>) -> Report {
     storm_over(Program::daemon(), name, arguments, size, harm)
 }
@@ -98,6 +98,11 @@ pub(crate) fn storm_over(
         println!("{name}: {events} events of pressure, {gone} triggers were gone");
     }
     assert!(!storm.kept.log().contains("panicked"), "{}", storm.kept.log());
+    if size.may_be_lost {
+        report.assert_only_lost();
+    } else {
+        report.assert_faultless();
+    }
     report
 }
 
