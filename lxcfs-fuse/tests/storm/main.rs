@@ -18,6 +18,7 @@ mod rig;
 mod calm;
 mod embedder;
 mod killed;
+mod lost;
 mod numbers;
 mod out_of_memory;
 mod replaced;

@@ -66,10 +66,6 @@ impl Known {
         let mut all = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         raise(all.entry(file.to_owned()).or_default(), counters);
     }
-
-    fn begin_again(&self) {
-        self.reached.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
 }
 
 /// One thread's look at files.
@@ -161,7 +157,9 @@ impl<'k> Look<'k> {
             return;
         }
         let counters = counters(name, &readable);
-        if let Some(what) = fallen(&begun.before, &counters) {
+        // With a connection, what was known of a container is lost.
+        let may_fall = self.known.told.may_be_lost;
+        if let Some(what) = fallen(&begun.before, &counters).filter(|_| !may_fall) {
             self.report.wrong(format!("{name}: {what}"));
         }
         self.known.has_reached(name, &counters);
@@ -228,7 +226,6 @@ impl<'k> Look<'k> {
                     format!("{call} {}: {error}", shown.path.display()),
                 );
                 if self.known.told.may_be_lost && matches!(number, Errno::ENOTCONN | Errno::ECONNABORTED) {
-                    self.known.begin_again();
                     return Err(Lost);
                 }
                 Ok(None)

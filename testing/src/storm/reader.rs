@@ -82,11 +82,15 @@ fn start<M: Mode + 'static>(
         while !last {
             // Once it is told to end it sees each file once more: whatever happened before that shows.
             last = done.load(Ordering::Relaxed);
+            let failures = look.report.failures();
             for (which, shown) in known.told.files.iter().enumerate() {
                 if mode.turn(&mut look, shown, which).is_err() {
                     mode.lost();
                 }
                 std::thread::sleep(known.told.rest);
+            }
+            if last {
+                look.report.last_errors = look.report.failures().saturating_sub(failures);
             }
         }
         // Closing is a call too, and may not come back either.

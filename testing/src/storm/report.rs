@@ -29,6 +29,8 @@ pub struct Report {
     pub told: Vec<String>,
     /// Threads that did not come back from a call.
     pub stuck: Vec<String>,
+    /// How many calls failed while each thread saw all files once more, in the end.
+    pub last_errors: u64,
     /// How many events of pressure came, and how many times a waiter was told that its trigger is gone.
     pub pressure: (u64, u64),
     /// Calls that took long: when they began, and for how long.
@@ -41,6 +43,7 @@ impl Report {
         self.texts = self.texts.saturating_add(other.texts);
         self.calls = self.calls.saturating_add(other.calls);
         self.wrong = self.wrong.saturating_add(other.wrong);
+        self.last_errors = self.last_errors.saturating_add(other.last_errors);
         for (error, count) in other.errors {
             let sum = self.errors.entry(error).or_default();
             *sum = sum.saturating_add(count);
@@ -58,6 +61,10 @@ impl Report {
         if took > LONG && self.long.len() < MOST_LONG {
             self.long.push((began, took));
         }
+    }
+
+    pub(crate) fn failures(&self) -> u64 {
+        self.errors.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
     pub(crate) fn error(&mut self, error: &str, told: String) {
@@ -83,7 +90,7 @@ impl Report {
         assert!(self.errors.is_empty(), "{:#?}\n{:#?}", self.errors, self.told);
     }
 
-    /// As [`assert_faultless`](Self::assert_faultless), but the connection may have been lost.
+    /// As [`assert_faultless`](Self::assert_faultless), but the connection may have been lost for a while.
     pub fn assert_only_lost(&self) {
         assert!(self.stuck.is_empty(), "stuck: {:#?}", self.stuck);
         assert!(self.wrong == 0, "{} texts are wrong: {:#?}", self.wrong, self.told);
@@ -93,6 +100,11 @@ impl Report {
             .filter(|(error, _)| !matches!(error.as_str(), "ENOTCONN" | "ECONNABORTED"))
             .collect();
         assert!(others.is_empty(), "{others:?}\n{:#?}", self.told);
-        assert!(self.texts > 0, "nothing was read");
+        assert!(
+            self.last_errors == 0 && self.texts > 0,
+            "not healed: {} errors in the end, {:?}",
+            self.last_errors,
+            self.errors
+        );
     }
 }

@@ -16,7 +16,8 @@ pub struct Size {
     pub rest: Duration,
     /// Whether some of them wait for pressure, which the daemon must have been told to allow.
     pub waiters: bool,
-    /// Whether the connection may be lost: readers then open their files again and count it, and counters begin again.
+    /// Whether the connection may be lost: readers then open their files again, and counters
+    /// may begin again.
     pub may_be_lost: bool,
 }
 
