@@ -108,9 +108,9 @@ fn break_the_program(program: &Path) {
     std::fs::rename(&broken, program).unwrap();
 }
 
-/// What that process runs.
+/// What that process runs; nothing if it has ended.
 fn program_of(pid: i32) -> String {
-    let path = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+    let path = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
     path.to_str().unwrap().to_owned()
 }
 

@@ -27,16 +27,16 @@ fn it_serves_on_and_the_next_start_takes_over_from_it() {
     let place = Arc::clone(&first.place);
     let device = first.device();
     let readers = Readers::start(&place.mount_point());
+    let mut orphans = vec![orphan];
     for arguments in [&["--keep"][..], &["--keep", "--take-over"]] {
         let mut next = Arc::clone(&place).start_another(place.command(arguments));
         assert_eq!(next.device(), device, "{}", place.log());
         readers.read_on();
-        wait_until("the orphan has gone", || !runs(orphan.0));
-        let second = Doomed(worker(&next));
+        wait_until("the orphan has gone", || !runs(orphans.last().unwrap().0));
+        orphans.push(Doomed(worker(&next)));
         next.send(Signal::SIGKILL);
         next.ended();
         readers.read_on();
-        std::mem::forget(second);
     }
     readers.all_was_well(&place.log());
     let last = Arc::clone(&place).start_another(place.command(&["--keep"]));
