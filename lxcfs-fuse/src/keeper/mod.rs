@@ -33,7 +33,7 @@ use patience::{Patience, later};
 use program::{Image, Program};
 use shown::Shown;
 use spawn::Template;
-use worker::Worker;
+use worker::{Status, Worker};
 
 use crate::daemon::notify;
 use crate::daemon::signals::{Event, Events};
@@ -338,8 +338,8 @@ impl<'k, B: Begun> Keeper<'k, B> {
             self.control = Some(self.begun.begun()?);
         }
         tracing::info!("a worker serves");
-        notify::ready(self.shown.host());
         self.introduce();
+        notify::ready(self.shown.host());
         Ok(())
     }
 
@@ -375,7 +375,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
         if let Some(next) = &self.next
             && let Some(status) = next.ended()
         {
-            tracing::error!(?status, "the new worker did not begin; the old one goes on");
+            tracing::error!(status = %Status(status), "the new worker did not begin; the old one goes on");
             self.next = None;
             notify::ready(self.shown.host());
         }
@@ -393,11 +393,11 @@ impl<'k, B: Begun> Keeper<'k, B> {
         match worker.serves {
             _ if worker.leaves() => self.patience.left(now),
             Some(since) => {
-                tracing::warn!(?status, "the worker has died; readers wait for another");
+                tracing::warn!(status = %Status(status), "the worker has died; readers wait for another");
                 self.patience.died(since, now);
             }
             None => {
-                tracing::error!(?status, image = ?worker.image, "a worker has ended before it served");
+                tracing::error!(status = %Status(status), image = ?worker.image, "a worker has ended before it served");
                 self.patience.failed(now);
             }
         }

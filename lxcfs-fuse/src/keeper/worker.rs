@@ -1,5 +1,6 @@
 //! A worker, as its keeper sees it: a process, and what it says.
 
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -10,6 +11,19 @@ use super::packet::{Received, Word, pair, receive, send};
 use super::patience::later;
 use super::program::Image;
 use super::spawn::{PASSED, Template};
+
+/// How a process has ended, for people.
+pub(crate) struct Status(pub(crate) WaitIdStatus);
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.exit_status(), self.0.terminating_signal()) {
+            (Some(status), _) => write!(f, "exit status {status}"),
+            (None, Some(signal)) => write!(f, "signal {signal}"),
+            (None, None) => f.write_str("unknown"),
+        }
+    }
+}
 
 /// A process that serves, or is about to.
 #[derive(Debug)]
