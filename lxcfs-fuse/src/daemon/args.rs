@@ -368,7 +368,11 @@ mod tests {
         }
         assert!(refused(&["--keep=podman", "/m"]).to_string().contains("--keep"));
         assert!(refused(&["--linger", "/m"]).to_string().contains("--keep"));
-        assert!(refused(&["--keep-deadline=0", "/m"]).to_string().contains("--keep-deadline"));
+        assert!(
+            refused(&["--keep-deadline=0", "/m"])
+                .to_string()
+                .contains("--keep-deadline")
+        );
         let times = args(&["--keep-watchdog=0", "/m"]).times();
         assert_eq!((times.deadline.as_secs(), times.watchdog.as_secs()), (30, 0));
     }

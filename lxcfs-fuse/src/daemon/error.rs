@@ -85,7 +85,9 @@ pub enum Error {
     #[error("the keeper has told this worker to end before it served")]
     NotNeeded,
     /// Nobody is there to keep anything.
-    #[error("--keep=systemd needs a service manager that keeps descriptors (Type=notify, FileDescriptorStoreMax=); --keep needs none")]
+    #[error(
+        "--keep=systemd needs a service manager that keeps descriptors (Type=notify, FileDescriptorStoreMax=); --keep needs none"
+    )]
     NoManager,
     /// A bug.
     #[error("unmounting ended by a panic")]

@@ -14,8 +14,6 @@ mod serving;
 pub(crate) mod signals;
 mod start;
 
-
-
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 pub use args::{Args, CommandLine};

@@ -55,7 +55,11 @@ pub(crate) fn has_manager() -> bool {
 
 /// To be kept for whoever comes next. The manager must not poll it (`FDPOLL=0`): FUSE would wake it for each request.
 pub(crate) fn store(name: &str, descriptor: BorrowedFd<'_>) {
-    let states = [NotifyState::FdStore, NotifyState::FdName(name), NotifyState::Custom("FDPOLL=0")];
+    let states = [
+        NotifyState::FdStore,
+        NotifyState::FdName(name),
+        NotifyState::Custom("FDPOLL=0"),
+    ];
     if let Err(error) = sd_notify::notify_with_fds(&states, &[descriptor]) {
         tracing::warn!(%error, name, "cannot have the service manager keep a descriptor");
     }

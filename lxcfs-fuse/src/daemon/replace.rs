@@ -26,11 +26,7 @@ const CHECKING: Duration = Duration::from_secs(5);
 const STAYS: &[&str] = &["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
 
 /// Becomes the program on the disk, or the one that this is once more. If it returns, nothing has changed; this is why.
-pub(super) fn become_program(
-    program: &Program,
-    image: Image,
-    descriptors: &[(&str, BorrowedFd<'_>)],
-) -> io::Error {
+pub(super) fn become_program(program: &Program, image: Image, descriptors: &[(&str, BorrowedFd<'_>)]) -> io::Error {
     match tried(program, image, descriptors) {
         Err(error) => error,
         Ok(never) => match never {},

@@ -144,14 +144,13 @@ impl Control {
     }
 
     /// Answers. An error: it has gone.
-    pub(crate) fn answer(
-        &self,
-        to: Caller,
-        word: Word,
-        number: u32,
-        descriptors: &[BorrowedFd<'_>],
-    ) -> io::Result<()> {
-        send(self.socket(to).ok_or(io::ErrorKind::NotConnected)?, word, number, descriptors)
+    pub(crate) fn answer(&self, to: Caller, word: Word, number: u32, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        send(
+            self.socket(to).ok_or(io::ErrorKind::NotConnected)?,
+            word,
+            number,
+            descriptors,
+        )
     }
 
     /// The socket of a conversation.

@@ -133,7 +133,11 @@ impl<'k, B: Begun> Keeper<'k, B> {
         events: &'k Events,
         begun: B,
     ) -> Result<Self, KeepError> {
-        let deadline = if begun.is_borrowed() { half(times.deadline) } else { times.deadline };
+        let deadline = if begun.is_borrowed() {
+            half(times.deadline)
+        } else {
+            times.deadline
+        };
         let [fuse, requests, store] = kept.descriptors().map(|(name, _)| name);
         let names = [fuse, requests, store, Shown::NAME, MAIL];
         Ok(Self {
@@ -141,7 +145,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
             kept,
             shown,
             events,
-                    times,
+            times,
             patience: Patience::new(Instant::now(), deadline),
             worker: None,
             next: None,
@@ -247,7 +251,10 @@ impl<'k, B: Begun> Keeper<'k, B> {
         let is_handing = self.handing_until.is_some();
         let start = (self.worker.is_none() && !is_handing).then(|| self.patience.start_at());
         let half = half(self.times.deadline);
-        let look = self.worker.as_ref().and_then(|worker| worker.look_at(self.times.watchdog));
+        let look = self
+            .worker
+            .as_ref()
+            .and_then(|worker| worker.look_at(self.times.watchdog));
         let over = |worker: &Option<Worker>| worker.as_ref().and_then(|worker| worker.is_over_at(half));
         [
             self.lingers_until,
@@ -278,7 +285,10 @@ impl<'k, B: Begun> Keeper<'k, B> {
 
     /// Starts another worker; when it is able to serve, the one that does now leaves.
     fn replace(&mut self) {
-        if self.next.is_some() || self.handing_until.is_some() || self.worker.as_ref().is_none_or(|worker| worker.serves.is_none()) {
+        if self.next.is_some()
+            || self.handing_until.is_some()
+            || self.worker.as_ref().is_none_or(|worker| worker.serves.is_none())
+        {
             tracing::warn!("not replaced: a worker is being started anyway");
             notify::ready(self.shown.host());
             return;

@@ -237,7 +237,6 @@ pub(crate) fn timespec(time: Duration) -> Timespec {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

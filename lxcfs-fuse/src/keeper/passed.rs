@@ -52,7 +52,10 @@ pub(crate) fn named(passed: &mut Vec<(String, OwnedFd)>, name: &str) -> Option<O
     Some(passed.swap_remove(index).1)
 }
 
-#[expect(unsafe_code, reason = "a number that another process has given us becomes a descriptor")]
+#[expect(
+    unsafe_code,
+    reason = "a number that another process has given us becomes a descriptor"
+)]
 fn own(number: RawFd) -> Option<OwnedFd> {
     if number < FIRST {
         return None;

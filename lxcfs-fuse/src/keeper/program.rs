@@ -50,7 +50,9 @@ impl Program {
         let path = env::current_exe()?;
         // The kernel says so of a program that was replaced since it was started.
         let bytes = path.as_os_str().as_bytes();
-        let path = bytes.strip_suffix(b" (deleted)").map_or(path.clone(), |bytes| OsStr::from_bytes(bytes).into());
+        let path = bytes
+            .strip_suffix(b" (deleted)")
+            .map_or(path.clone(), |bytes| OsStr::from_bytes(bytes).into());
         let words = rooted(env::args_os().collect(), from);
         Ok(Self { path, words })
     }
@@ -150,7 +152,9 @@ mod tests {
             let text = variable.to_string_lossy().into_owned();
             assert!(!text.starts_with("NOTIFY_SOCKET="), "{text}");
         }
-        let path = environment(&[]).iter().any(|variable| variable.as_bytes().starts_with(b"PATH="));
+        let path = environment(&[])
+            .iter()
+            .any(|variable| variable.as_bytes().starts_with(b"PATH="));
         assert!(path);
     }
 }

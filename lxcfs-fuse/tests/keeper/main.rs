@@ -42,7 +42,10 @@ fn worker_after(daemon: &Daemon, before: Option<i32>) -> i32 {
     let mut found = None;
     wait_until("there is one worker, and another one", || {
         let workers = daemon.workers();
-        found = workers.first().copied().filter(|worker| workers.len() == 1 && Some(*worker) != before);
+        found = workers
+            .first()
+            .copied()
+            .filter(|worker| workers.len() == 1 && Some(*worker) != before);
         found.is_some()
     });
     found.unwrap()
