@@ -18,6 +18,7 @@ mod ends;
 mod orphan;
 mod readers;
 mod survives;
+mod systemd;
 mod take_over;
 
 use std::path::{Path, PathBuf};
