@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Show each container its own /proc and /sys: the daemon lxcfs, in the foreground
     Mount(Mount),
+    /// Have a daemon end; with --unmount, nothing stays mounted, whoever keeps it
+    Stop(Stop),
     /// Print the completions of a shell
     Completions(Completions),
     /// Print the manual page, or write all manual pages
@@ -256,14 +258,25 @@ pub(crate) enum WhichHierarchy {
 }
 
 const MOUNT_AFTER_HELP: &str = "\
-It ends with status 0 when it is unmounted, by a signal or from outside. HUP reads the configuration file again, USR2 \
-shows the host's own files to everybody, or no longer.";
+It ends with status 0 when it is unmounted, by a signal or from outside, or when another daemon has taken over. HUP reads \
+the configuration file again, USR1 goes on as the program that is now on the disk, USR2 shows the host's own files to \
+everybody, or no longer.";
 
 #[derive(Debug, Args)]
 #[command(after_help = MOUNT_AFTER_HELP)]
 pub(crate) struct Mount {
     #[command(flatten)]
     pub(crate) daemon: lxcfs_fuse::daemon::Args,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Stop {
+    /// Unmount, whoever keeps the mount; else the daemon ends as a TERM signal would have it end
+    #[arg(long)]
+    pub(crate) unmount: bool,
+    /// The pid file of the daemon; its control socket is beside it
+    #[arg(short = 'p', long, value_name = "FILE", default_value = "/run/lxcfs.pid")]
+    pub(crate) pidfile: PathBuf,
 }
 
 #[derive(Debug, Args)]

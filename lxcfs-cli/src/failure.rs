@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Daemon(#[from] lxcfs_fuse::daemon::Error),
     #[error(transparent)]
+    Stop(#[from] lxcfs_fuse::daemon::AskError),
+    #[error(transparent)]
     Run(#[from] crate::run::RunError),
 }
 

@@ -21,6 +21,7 @@ mod mount;
 mod record;
 mod render;
 mod run;
+mod stop;
 mod subject;
 
 use std::io::Write as _;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::Completions(completions) => completions::completions(&completions, &mut out),
         Command::Man(man) => man::man(&man, &mut out),
         Command::Mount(mount) => mount::mount(mount),
+        Command::Stop(stop) => stop::stop(&stop),
         Command::Run(run) => return run::run(&run),
     };
     match done.and_then(|()| Ok(out.flush()?)) {

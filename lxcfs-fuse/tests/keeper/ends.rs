@@ -69,7 +69,10 @@ fn stop_and_unmount_are_asked_for_over_the_control_socket() {
 fn who_asks_nobody_is_told_so() {
     let dir = tempfile::tempdir().unwrap();
     let said = stop(&dir.path().join("lxcfs.pid"), false).unwrap_err().to_string();
-    assert!(said.contains("lxcfs.pid.sock") && said.contains("is a daemon running"), "{said}");
+    assert!(
+        said.contains("lxcfs.pid.sock") && said.contains("is a daemon running"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -158,5 +161,9 @@ fn without_a_service_manager_it_cannot_keep_anything() {
     let mut command = place.command(&["--keep=systemd"]);
     command.env_remove("NOTIFY_SOCKET");
     assert_eq!(command.status().unwrap().code(), Some(1));
-    assert!(place.log().contains("--keep=systemd needs a service manager"), "{}", place.log());
+    assert!(
+        place.log().contains("--keep=systemd needs a service manager"),
+        "{}",
+        place.log()
+    );
 }

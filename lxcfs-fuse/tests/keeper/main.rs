@@ -18,6 +18,7 @@ mod ends;
 mod orphan;
 mod readers;
 mod survives;
+mod systemd;
 mod take_over;
 
 use std::path::{Path, PathBuf};
@@ -42,7 +43,10 @@ fn worker_after(daemon: &Daemon, before: Option<i32>) -> i32 {
     let mut found = None;
     wait_until("there is one worker, and another one", || {
         let workers = daemon.workers();
-        found = workers.first().copied().filter(|worker| workers.len() == 1 && Some(*worker) != before);
+        found = workers
+            .first()
+            .copied()
+            .filter(|worker| workers.len() == 1 && Some(*worker) != before);
         found.is_some()
     });
     found.unwrap()

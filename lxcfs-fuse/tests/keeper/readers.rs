@@ -48,7 +48,10 @@ impl Readers {
             })),
             one(Box::new(move || {
                 let text = fs::read_to_string(&uptime).map_err(|error| format!("uptime: {error}"))?;
-                let words = text.split_whitespace().filter(|word| word.parse::<f64>().is_ok()).count();
+                let words = text
+                    .split_whitespace()
+                    .filter(|word| word.parse::<f64>().is_ok())
+                    .count();
                 (words == 2).then_some(()).ok_or(format!("uptime: {text:?}"))
             })),
             one(Box::new(move || {
@@ -65,7 +68,9 @@ impl Readers {
     /// Waits until they have read some more.
     pub fn read_on(&self) {
         let before = self.shared.reads.load(Ordering::Relaxed);
-        wait_until("readers read on", || self.shared.reads.load(Ordering::Relaxed) > before + 60);
+        wait_until("readers read on", || {
+            self.shared.reads.load(Ordering::Relaxed) > before + 60
+        });
     }
 
     /// Nothing went wrong.
@@ -77,7 +82,10 @@ impl Readers {
 
     fn stop(&mut self) -> Vec<String> {
         self.shared.end.store(true, Ordering::Relaxed);
-        self.threads.drain(..).flat_map(|thread| thread.join().unwrap()).collect()
+        self.threads
+            .drain(..)
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
     }
 }
 

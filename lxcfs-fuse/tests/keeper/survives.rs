@@ -82,7 +82,11 @@ fn usr1_makes_the_program_on_the_disk_the_worker() {
         fs::rename(&new, &program).unwrap();
         daemon.send_and_wait(Signal::SIGUSR1);
         let next = worker_after(&daemon, Some(last));
-        assert_eq!(program_of(next), program.to_str().unwrap(), "the keeper's own is deleted");
+        assert_eq!(
+            program_of(next),
+            program.to_str().unwrap(),
+            "the keeper's own is deleted"
+        );
         last = next;
         readers.read_on();
     }
@@ -104,7 +108,11 @@ fn a_broken_program_on_the_disk_changes_nothing() {
     break_the_program(&program);
     daemon.send_and_wait(Signal::SIGUSR1);
     assert_eq!(daemon.workers(), [before]);
-    assert!(daemon.place.log().contains("the old one goes on"), "{}", daemon.place.log());
+    assert!(
+        daemon.place.log().contains("the old one goes on"),
+        "{}",
+        daemon.place.log()
+    );
 
     // Should the worker die now, the keeper's own program serves.
     send(before, Signal::SIGKILL);
@@ -122,7 +130,11 @@ fn what_usr2_has_said_holds_for_those_that_follow() {
     }
     let daemon = Place::new().start(&["--keep"]);
     let container = Cgroup::new(&Limits::default().memory(64 << 20));
-    let shows_the_host = || !daemon.read_in(&container, "proc/meminfo").starts_with("MemTotal:          65536 kB\n");
+    let shows_the_host = || {
+        !daemon
+            .read_in(&container, "proc/meminfo")
+            .starts_with("MemTotal:          65536 kB\n")
+    };
     daemon.send_and_wait(Signal::SIGUSR2);
     assert!(shows_the_host());
     send(worker(&daemon), Signal::SIGKILL);
@@ -159,7 +171,9 @@ fn a_keeper_sleeps_but_for_its_questions() {
     };
     let switches = |pid: u32| {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         line.unwrap().trim().parse::<u64>().unwrap()
     };
     let readers = Readers::start(&daemon.place.mount_point());

@@ -74,7 +74,13 @@ fn who_takes_over_shows_what_was_shown() {
     let second = follow(&first, &["--take-over"]);
     first.ends_with(0);
     let log = second.place.log();
-    assert!(log.rsplit("role=\"daemon\"").next().unwrap().contains("passthrough=true"), "{log}");
+    assert!(
+        log.rsplit("role=\"daemon\"")
+            .next()
+            .unwrap()
+            .contains("passthrough=true"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -83,7 +89,9 @@ fn one_that_lingers_waits_to_be_told_to_end_after_it_was_followed() {
         return;
     };
     let second = follow(&first, &["--keep", "--linger", "--take-over"]);
-    wait_until("the first waits", || first.place.log().contains("waiting to be told to end"));
+    wait_until("the first waits", || {
+        first.place.log().contains("waiting to be told to end")
+    });
     assert!(first.workers().is_empty());
     first.send(Signal::SIGTERM);
     first.ends_with(0);
