@@ -37,6 +37,7 @@ mod serve;
 mod session;
 mod settings;
 mod sources;
+mod store;
 mod throttle;
 mod tree;
 mod waiting;
