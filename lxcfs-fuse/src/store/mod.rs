@@ -273,16 +273,12 @@ impl Store {
 
     /// Gives pages back that hold nothing, if they are many.
     pub(crate) fn tidy(&self) {
-        let written = lock(&self.room).take_written();
-        let mut punched = Vec::with_capacity(written.len());
+        let written = lock(&self.room).written();
         for extent in written {
-            // Where it fails they are kept.
-            let _ = self
-                .memory
-                .punch(layout::block(extent.at).saturating_mul(memory::WORD), bytes(extent));
-            punched.push(extent);
+            let offset = layout::block(extent.at).saturating_mul(memory::WORD);
+            // One lock for each: what is free must not look taken meanwhile, and nobody waits for more than one.
+            lock(&self.room).punch(extent, || self.memory.punch(offset, bytes(extent)));
         }
-        lock(&self.room).are_punched(punched);
     }
 
     fn held(&self, slot: &Slot) -> Held {

@@ -1,5 +1,7 @@
 //! What is free: entries of the directory, and blocks, with the pages that they still take.
 
+use std::io;
+
 use super::layout::{BLOCK, BLOCKS, ENTRIES};
 use super::space::{Extent, Space};
 
@@ -72,8 +74,8 @@ impl Room {
         }
     }
 
-    /// Takes what is free and still takes pages, if that is much. It comes back with [`are_punched`](Self::are_punched).
-    pub(super) fn take_written(&mut self) -> Vec<Extent> {
+    /// What is free and still takes pages, if that is much.
+    pub(super) fn written(&self) -> Vec<Extent> {
         let is_written = |page: &usize| self.written.get(*page).copied().unwrap_or(false);
         let count = |extent: &Extent| pages(*extent).filter(is_written).count();
         let free = self.space.free(PAGE_ORDER).map(|extent| (count(&extent), extent));
@@ -81,19 +83,18 @@ impl Room {
         if written.iter().map(|(count, _)| count).sum::<usize>() <= SPARE_PAGES {
             return Vec::new();
         }
-        let taken = written.into_iter().map(|(_, extent)| extent);
-        taken.filter(|extent| self.space.take_this(*extent)).collect()
+        written.into_iter().map(|(_, extent)| extent).collect()
     }
 
-    /// These take no pages any more.
-    pub(super) fn are_punched(&mut self, extents: Vec<Extent>) {
-        for extent in extents {
-            for page in pages(extent) {
-                if let Some(written) = self.written.get_mut(page) {
-                    *written = false;
-                }
+    /// Punches what is free, unless somebody has taken of it since.
+    pub(super) fn punch(&mut self, extent: Extent, punch: impl FnOnce() -> io::Result<()>) {
+        if !self.space.is_free(extent) || punch().is_err() {
+            return;
+        }
+        for page in pages(extent) {
+            if let Some(written) = self.written.get_mut(page) {
+                *written = false;
             }
-            self.space.give(extent);
         }
     }
 }

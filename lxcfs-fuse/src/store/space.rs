@@ -78,11 +78,10 @@ impl Space {
         Some(Extent { at, order })
     }
 
-    /// Takes those blocks, if they lie free as they are.
-    pub(super) fn take_this(&mut self, extent: Extent) -> bool {
-        self.free
-            .get_mut(index(extent.order))
-            .is_some_and(|free| free.remove(&extent.at))
+    /// Whether these lie free, together with no others.
+    pub(super) fn is_free(&self, extent: Extent) -> bool {
+        let free = self.free.get(index(extent.order));
+        free.is_some_and(|free| free.contains(&extent.at))
     }
 
     /// Gives blocks back; with the half beside them that is free too they are one again.

@@ -101,6 +101,8 @@ fn there_is_no_instruction_at_which_a_record_is_lost_or_torn() {
         assert!(left.put(Kind::Text, 4, 0, b"and it is as good as new"));
     }
     child.kill().unwrap();
+    // Who traces a thread is told of its end before the process has ended.
+    waitpid(pid, Some(WaitPidFlag::__WALL)).unwrap();
     child.wait().unwrap();
     assert_eq!(text(&again(&store), 3), None);
     // Each word that was written, at least.
