@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use fuser::{Config, Errno, Session, SessionACL};
 use lxcfs_core::VirtualFile;
-use lxcfs_core::live::{Root, boot_time, hierarchies};
+use lxcfs_core::live::{Root, hierarchies};
 use nix::mount::{MntFlags, umount2};
 use nix::sys::resource::{Resource, getrlimit};
 
@@ -23,6 +23,7 @@ use crate::psi::Triggers;
 use crate::registry::Budget;
 use crate::serve::Server;
 use crate::settings::{MountOptions, Settings};
+use crate::store::Store;
 use crate::tree::Tree;
 use crate::waiting::Waiting;
 use crate::watchdog::{Duties, Watchdog};
@@ -76,13 +77,14 @@ pub fn mount(
         );
     }
     let budget = Budget::of(descriptors);
-    let server = Arc::new(Server::new(hierarchies, settings, budget));
+    let store = Arc::new(Store::create().map_err(cannot_start("the store"))?);
+    let server = Arc::new(Server::new(hierarchies, settings, budget, Arc::clone(&store)));
     let housekeeper = Housekeeper::start(&server).map_err(cannot_start("the housekeeper"))?;
     server.keep_house_with(Arc::clone(housekeeper.bell()));
     let threads = options.threads.get();
     let watchdog = Watchdog::start(threads, Answers(Arc::clone(&server))).map_err(cannot_start("the watchdog"))?;
     let triggers = options.psi_poll.then(|| Triggers::with_most(budget.triggers));
-    let fs = Lxcfs::new(Arc::clone(&server), watchdog, Tree::new(has), triggers, first_handle());
+    let fs = Lxcfs::new(Arc::clone(&server), watchdog, Tree::new(has), triggers, store);
 
     let device = File::options()
         .read(true)
@@ -201,12 +203,6 @@ impl Duties<Waiting> for Answers {
 /// Whether the running kernel has the file that a row stands for.
 fn has(row: &VirtualFile) -> bool {
     Path::new("/").join(row.path).exists()
-}
-
-/// Another number in each process, and larger than those of one before: a handle is taken for another's only if somebody
-/// opens a thousand million files in a second.
-fn first_handle() -> u64 {
-    u64::try_from(boot_time().as_nanos()).unwrap_or(1)
 }
 
 fn cannot_start(what: &'static str) -> impl FnOnce(io::Error) -> MountError {
