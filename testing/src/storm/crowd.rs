@@ -71,12 +71,13 @@ impl<'c> Crowd<'c> {
         let mut all = Report::default();
         for mut reader in self.readers {
             // A reader with a thread that is stuck says so, and then cannot end.
-            let reported = |reader: &Running<'_>| reader.said().contains(REPORT);
-            let has = becomes_true(PATIENCE, || reported(&reader) || !reader.is_running());
-            let said = reader.said();
-            let report = said.lines().find_map(|line| line.strip_prefix(REPORT));
-            assert!(has && report.is_some(), "a reader does not report: {said}");
-            all.merge(serde_json::from_str(report.unwrap_or_default()).unwrap());
+            let mut report = None;
+            let _ = becomes_true(PATIENCE, || {
+                let has_ended = !reader.is_running();
+                report = reported(&reader.said());
+                report.is_some() || has_ended
+            });
+            all.merge(report.unwrap_or_else(|| panic!("a reader does not report: {}", reader.said())));
         }
         all
     }
@@ -107,6 +108,13 @@ fn shown(daemon: &Daemon, files: &[&str], size: &Size) -> Vec<Shown> {
             path: PathBuf::from(path),
         })
         .collect()
+}
+
+/// The report in what a reader has said, if it has said all of it.
+fn reported(said: &str) -> Option<Report> {
+    let (_, report) = said.split_once(REPORT)?;
+    let (report, _) = report.split_once('\n')?;
+    Some(serde_json::from_str(report).unwrap())
 }
 
 /// Waits until it does.
