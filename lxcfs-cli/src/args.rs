@@ -72,6 +72,8 @@ pub(crate) enum Command {
     /// Look at this machine and say what works, what does not and what mends it
     #[command(after_help = DOCTOR_AFTER_HELP)]
     Doctor(Doctor),
+    /// Have a daemon end; with --unmount, nothing stays mounted, whoever keeps it
+    Stop(Stop),
     /// Print the completions of a shell
     Completions(Completions),
     /// Print the manual page, or write all manual pages
@@ -330,8 +332,9 @@ pub(crate) enum WhichHierarchy {
 }
 
 const MOUNT_AFTER_HELP: &str = "\
-It ends with status 0 when it is unmounted, by a signal or from outside. HUP reads the configuration file again, USR2 \
-shows the host's own files to everybody, or no longer.";
+It ends with status 0 when it is unmounted, by a signal or from outside, or when another daemon has taken over. HUP reads \
+the configuration file again, USR1 goes on as the program that is now on the disk, USR2 shows the host's own files to \
+everybody, or no longer.";
 
 #[derive(Debug, Args)]
 #[command(after_help = MOUNT_AFTER_HELP)]
@@ -416,6 +419,16 @@ pub(crate) struct Doctor {
     /// Print a JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Stop {
+    /// Unmount, whoever keeps the mount; else the daemon ends as a TERM signal would have it end
+    #[arg(long)]
+    pub(crate) unmount: bool,
+    /// The pid file of the daemon; its control socket is beside it
+    #[arg(short = 'p', long, value_name = "FILE", default_value = "/run/lxcfs.pid")]
+    pub(crate) pidfile: PathBuf,
 }
 
 #[derive(Debug, Args)]

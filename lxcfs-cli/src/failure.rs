@@ -38,6 +38,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Heal(#[from] lxcfs_fuse::heal::HealError),
     #[error(transparent)]
+    Stop(#[from] lxcfs_fuse::daemon::AskError),
+    #[error(transparent)]
     Run(#[from] crate::run::RunError),
     #[error(transparent)]
     Inject(#[from] crate::inject::InjectError),

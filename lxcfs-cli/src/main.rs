@@ -18,9 +18,9 @@ mod doctor;
 mod explain;
 mod facts;
 mod failure;
+mod figures;
 mod hook;
 mod inject;
-mod figures;
 mod list;
 mod man;
 mod mount;
@@ -29,6 +29,7 @@ mod record;
 mod remount;
 mod render;
 mod run;
+mod stop;
 mod subject;
 mod top;
 
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
         Command::NriGive(give) => return nri::inside::give(&give, &mut out),
         Command::Remount(remount) => return status_of(remount::remount(&remount, &mut out)),
         Command::Doctor(doctor) => return status_of(doctor::doctor(&doctor, &mut out)),
+        Command::Stop(stop) => stop::stop(&stop),
         Command::Run(run) => return run::run(&run),
     };
     match done.and_then(|()| Ok(out.flush()?)) {

@@ -270,6 +270,27 @@ proptest! {
             ask_for_everything(&view);
         }
     }
+
+    #[test]
+    fn what_is_restored_may_be_anything(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        change in any::<(Index, u8)>(),
+        times in (any::<Duration>(), any::<Duration>()),
+        spelling in spellings(),
+    ) {
+        let (files, container) = machine().source(&limits(), spelling);
+        let remembered = Remembered::new();
+        let at = |now| ContainerView::new(&files, &container, now);
+        ask_for_everything(&at(times.0).with_remembered(&remembered));
+        let mut saved = remembered.save();
+        *change.0.get_mut(&mut saved) = change.1;
+        let versioned = [&[1][..], &bytes].concat();
+        for bytes in [bytes, versioned, saved] {
+            if let Some(restored) = Remembered::restore(&bytes) {
+                ask_for_everything(&at(times.1).with_remembered(&restored));
+            }
+        }
+    }
 }
 
 #[test]

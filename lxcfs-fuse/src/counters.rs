@@ -1,6 +1,9 @@
-//! What has been done, counted.
+//! What has been done, counted where it outlives this process.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::store::Store;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
@@ -11,14 +14,21 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
         }
 
-        #[derive(Debug, Default)]
+        #[derive(Debug)]
         pub(crate) struct Counters {
             $(pub(crate) $name: Counter,)*
         }
 
         impl Counters {
+            /// They go on where those before them have ended. A new one comes last, or the store has a new version.
+            pub(crate) fn of(store: &Arc<Store>) -> Self {
+                let mut number = 0..;
+                let mut next = || Counter(Arc::clone(store), number.next().unwrap_or(usize::MAX));
+                Self { $($name: next(),)* }
+            }
+
             pub(crate) fn counts(&self) -> Counts {
-                Counts { $($name: self.$name.0.load(Ordering::Relaxed),)* }
+                Counts { $($name: self.$name.count(),)* }
             }
         }
     };
@@ -60,12 +70,18 @@ pub struct Gauges {
 }
 
 /// A number that only grows.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
+#[derive(Debug)]
+pub(crate) struct Counter(Arc<Store>, usize);
 
 impl Counter {
     pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        if let Some(count) = self.0.counter(self.1) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.0.counter(self.1).map_or(0, |count| count.load(Ordering::Relaxed))
     }
 }
 
@@ -75,7 +91,8 @@ mod tests {
 
     #[test]
     fn each_counter_counts_for_itself() {
-        let counters = Counters::default();
+        let store = Arc::new(Store::create().unwrap());
+        let counters = Counters::of(&store);
         counters.retries.add();
         counters.retries.add();
         counters.panics.add();
@@ -85,5 +102,7 @@ mod tests {
             ..Counts::default()
         };
         assert_eq!(counters.counts(), expected);
+        // Others go on from there.
+        assert_eq!(Counters::of(&store).counts(), expected);
     }
 }

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use lxcfs_core::{Container, Remembered, VirtualFile};
 
+use crate::saved::{Left, save};
+use crate::store::{Kind, Store};
+
 /// What is known of one container.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -26,6 +29,12 @@ pub(crate) struct Entry {
     used: AtomicU64,
     /// When its tasks were last asked for, in milliseconds since boot; 0 for never.
     tasks_wanted: AtomicU64,
+    /// The number of its record in the store.
+    record: u64,
+    /// Which of its changes are in the store.
+    saved: Mutex<u64>,
+    /// Whether it was known to a process before this one.
+    is_restored: bool,
 }
 
 /// A virtual file as it was shown.
@@ -44,7 +53,7 @@ impl Rendering {
 }
 
 impl Entry {
-    pub(crate) fn new(id: u64, container: Container, init: Option<OwnedFd>) -> Self {
+    pub(crate) fn new(id: u64, container: Container, init: Option<OwnedFd>, record: u64) -> Self {
         Self {
             id,
             remembered: Remembered::new(),
@@ -54,7 +63,50 @@ impl Entry {
             texts: Mutex::default(),
             used: AtomicU64::new(0),
             tasks_wanted: AtomicU64::new(0),
+            record,
+            saved: Mutex::default(),
+            is_restored: false,
         }
+    }
+
+    /// It goes on as a process before this one has left it.
+    pub(crate) fn restored(self, left: Left) -> Self {
+        Self {
+            remembered: left.remembered,
+            tasks_wanted: AtomicU64::new(left.tasks_wanted),
+            record: left.record,
+            is_restored: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn is_restored(&self) -> bool {
+        self.is_restored
+    }
+
+    /// Writes down what is remembered of it, if that is not yet. Done before anybody is shown anything of it: who comes
+    /// after this process shows no less.
+    pub(crate) fn save(&self, store: &Store) {
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        // Before what it counts is looked at: what comes meanwhile is written once more.
+        let changes = self.remembered.changes();
+        if *saved != changes && !self.is_gone() {
+            let wanted = self.tasks_wanted.load(Ordering::Relaxed);
+            store.put(
+                Kind::Container,
+                self.record,
+                0,
+                &save(&self.container, &self.remembered, wanted),
+            );
+            *saved = changes;
+        }
+    }
+
+    /// It is gone, and what was written down of it too.
+    pub(crate) fn forget(&self, store: &Store) {
+        self.gone();
+        let _saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        store.remove(Kind::Container, self.record);
     }
 
     /// It is asked for.
@@ -114,7 +166,7 @@ impl Entry {
     }
 
     /// Its init has ended: nobody who asks is in it any more.
-    pub(crate) fn gone(&self) {
+    fn gone(&self) {
         self.is_gone.store(true, Ordering::Release);
     }
 
@@ -133,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_rendering_is_shown_again_for_a_moment_and_under_the_same_settings() {
-        let entry = Entry::new(0, Container::host(1), None);
+        let entry = Entry::new(0, Container::host(1), None, 0);
         let row = lxcfs_core::find("uptime").unwrap().file;
         let minute = Duration::from_secs(60);
         assert_eq!(entry.shown(row, 1, minute), None);
@@ -150,7 +202,7 @@ mod tests {
 
     #[test]
     fn tasks_are_wanted_for_a_while() {
-        let entry = Entry::new(0, Container::host(1), None);
+        let entry = Entry::new(0, Container::host(1), None, 0);
         let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
         assert!(!entry.wants_tasks(hour, minute));
         entry.want_tasks(hour);

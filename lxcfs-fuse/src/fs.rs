@@ -20,6 +20,8 @@ use crate::handles::{Handles, piece};
 use crate::psi::{self, Privilege, Triggers, Wake};
 use crate::serve::Server;
 use crate::session::Polls;
+use crate::store::Store;
+use crate::texts::Texts;
 use crate::tree::{Children, Node, Tree};
 use crate::waiting::{Answer, Waiting};
 use crate::watchdog::Watchdog;
@@ -32,32 +34,35 @@ const FOR_EVER: Duration = Duration::from_secs(1 << 32);
 pub(crate) struct Lxcfs {
     tree: Tree,
     server: Arc<Server>,
-    texts: Handles<Bytes>,
+    texts: Texts,
     listings: Handles<Arc<[DirectoryEntry]>>,
     /// Of pressure files. Without, these are as read-only as all others.
     triggers: Option<Triggers>,
     /// Who waits for these.
     polls: Option<Polls>,
+    /// Gives handles away.
+    store: Arc<Store>,
     watchdog: Watchdog<Waiting>,
     /// The time of all files: when this was mounted.
     since: SystemTime,
 }
 
 impl Lxcfs {
-    /// `first_handle`: a number that no process before this one has given to an open file. `since`: when it was mounted.
+    /// `since`: when it was mounted.
     pub(crate) fn new(
         server: Arc<Server>,
         watchdog: Watchdog<Waiting>,
         tree: Tree,
         (triggers, polls): (Option<Triggers>, Option<Polls>),
-        first_handle: u64,
+        store: Arc<Store>,
         since: SystemTime,
     ) -> Self {
         Self {
             tree,
             server,
-            texts: Handles::starting_at(first_handle),
-            listings: Handles::starting_at(first_handle),
+            texts: Texts::of(&store),
+            listings: Handles::new(),
+            store,
             triggers,
             polls,
             watchdog,
@@ -103,10 +108,10 @@ impl Lxcfs {
         }
     }
 
-    fn text(&self, caller: Pid, ino: u64, handle: u64, offset: u64) -> Result<Bytes, Errno> {
+    fn text(&self, caller: Pid, ino: u64, handle: u64, offset: u64, size: u32) -> Result<Bytes, Errno> {
         // A sequence of reads goes on with what it began with.
         if offset > 0
-            && let Some(text) = self.texts.get(handle)
+            && let Some(text) = self.texts.goes_on(handle, offset)
         {
             return Ok(text);
         }
@@ -115,7 +120,7 @@ impl Lxcfs {
             .server
             .text(caller, asked.place())
             .map_err(|failure| errno(&failure))?;
-        self.texts.put(handle, text.clone());
+        self.texts.begins(handle, &text, offset, size);
         Ok(text)
     }
 
@@ -217,7 +222,7 @@ impl Filesystem for Lxcfs {
             // The page cache belongs to the inode, which all containers share. Who closes a file, or begins another program
             // and closes it thereby, does not wait for us.
             let flags = FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_NOFLUSH;
-            reply.opened(FileHandle(self.texts.open()), flags);
+            reply.opened(FileHandle(self.store.next()), flags);
         } else {
             reply.error(Errno::EACCES);
         }
@@ -239,7 +244,7 @@ impl Filesystem for Lxcfs {
         if reader.is_none() {
             return reply.error(Errno::EINVAL);
         }
-        let read = || self.text(request.pid(), ino.0, handle.0, offset);
+        let read = || self.text(request.pid(), ino.0, handle.0, offset, size);
         match self.watched(reply, read) {
             Some((reply, Ok(text))) => reply.data(piece(&text, offset, size)),
             Some((reply, Err(error))) => reply.error(error),
@@ -356,7 +361,7 @@ impl Filesystem for Lxcfs {
     }
 
     fn opendir(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        reply.opened(FileHandle(self.listings.open()), FopenFlags::empty());
+        reply.opened(FileHandle(self.store.next()), FopenFlags::empty());
     }
 
     fn readdir(&self, request: &Request, ino: INodeNo, handle: FileHandle, offset: u64, reply: ReplyDirectory) {

@@ -3,11 +3,10 @@
 //! That is what the kernel's `seq_file` does. A text is never changed once it is here, so threads that read one
 //! descriptor at the same time each get a piece of one whole text, of this moment or of the last.
 //!
-//! A handle that is not known here was opened at a process before this one, or has not been read yet: its first read
-//! renders, at whatever offset.
+//! This is of this process only; [`Texts`](crate::texts) has what outlives it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -26,7 +25,6 @@ const MOST_BYTES: usize = 64 << 20;
 /// What open files have been read, by their handles.
 #[derive(Debug)]
 pub(crate) struct Handles<T> {
-    next: AtomicU64,
     shards: [Mutex<HashMap<u64, T>>; SHARDS],
     /// What all of them weigh.
     bytes: AtomicUsize,
@@ -53,18 +51,12 @@ impl Weighs for Arc<[Entry]> {
 }
 
 impl<T: Clone + Weighs> Handles<T> {
-    /// `first` is the number of the first handle: one that no process before this one has given away.
-    pub(crate) fn starting_at(first: u64) -> Self {
+    /// None yet.
+    pub(crate) fn new() -> Self {
         Self {
-            next: AtomicU64::new(first),
             shards: std::array::from_fn(|_| Mutex::default()),
             bytes: AtomicUsize::new(0),
         }
-    }
-
-    /// A number for a file that is being opened. Nothing is kept for it before it is read.
-    pub(crate) fn open(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::Relaxed)
     }
 
     /// What was read last on that handle.
@@ -128,9 +120,8 @@ mod tests {
 
     #[test]
     fn a_handle_keeps_what_was_read_until_it_is_closed() {
-        let handles = Handles::starting_at(1 << 40);
-        let (one, two) = (handles.open(), handles.open());
-        assert_ne!(one, two);
+        let handles = Handles::new();
+        let (one, two) = (1, 2);
         assert_eq!(handles.get(one), None);
         handles.put(one, Bytes::from("a"));
         handles.put(two, Bytes::from("b"));
@@ -148,15 +139,14 @@ mod tests {
 
     #[test]
     fn many_open_files_do_not_keep_more_than_the_most() {
-        let handles = Handles::starting_at(1);
+        let handles = Handles::new();
         let text = Bytes::from(vec![b'x'; 1 << 20]);
-        for _ in 0..200 {
-            handles.put(handles.open(), text.clone());
+        for handle in 0..200 {
+            handles.put(handle, text.clone());
             assert!(handles.bytes.load(Ordering::Relaxed) <= MOST_BYTES);
         }
-        let last = handles.open();
-        handles.put(last, text);
-        assert!(handles.get(last).is_some());
+        handles.put(200, text);
+        assert!(handles.get(200).is_some());
     }
 
     #[test]

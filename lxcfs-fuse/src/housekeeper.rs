@@ -31,6 +31,8 @@ const WAKE: u64 = 0;
 
 /// What the thread works with.
 pub(crate) trait House: Send + Sync + 'static {
+    /// Meets the containers that a process before this one has known.
+    fn take_over(&self, bell: &Bell);
     /// All containers that are known.
     fn containers(&self) -> Vec<Arc<Entry>>;
     /// The init of that container has ended.
@@ -63,6 +65,10 @@ impl Bell {
             let once = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLONESHOT, entry.id);
             // Where it cannot be watched (no memory), it is noticed when the next caller of that namespace comes.
             let _ = self.epoll.add(init, once);
+        }
+        // By who has asked a process before this one.
+        if entry.wants_tasks(boot_time(), WANTED_FOR) {
+            self.sample();
         }
     }
 
@@ -109,7 +115,11 @@ impl Drop for Housekeeper {
 impl Bell {
     fn keep<H: House>(&self, house: &Weak<H>) {
         let mut events = [EpollEvent::empty(); 64];
-        let mut due: Option<Instant> = None;
+        if let Some(house) = house.upgrade() {
+            house.take_over(self);
+        }
+        // What was looked at every five seconds up to now is looked at now: whoever did that may have been dead for a while.
+        let mut due: Option<Instant> = self.sampling.load(Ordering::Acquire).then(Instant::now);
         let mut left: VecDeque<Arc<Entry>> = VecDeque::new();
         loop {
             let timeout = due.map_or(EpollTimeout::NONE, until);

@@ -7,7 +7,7 @@
 //!                     │
 //!                     registry: thread → container     sources: kept descriptors, shared texts
 //!                     │
-//!                     lxcfs_core: facts → text
+//!                     lxcfs_core: facts → text         store: what outlives this process
 //! ```
 //!
 //! Beside the threads that answer requests there are two: [the watchdog](watchdog) answers those that take too long, and
@@ -30,13 +30,18 @@ mod fs;
 mod handles;
 pub mod heal;
 mod housekeeper;
+mod keeper;
 mod personality;
 mod psi;
 mod registry;
+mod saved;
 mod serve;
 mod session;
 mod settings;
 mod sources;
+#[allow(dead_code, reason = "a session that goes on where another has ended opens it")]
+mod store;
+mod texts;
 mod throttle;
 mod tree;
 mod waiting;

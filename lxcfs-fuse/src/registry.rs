@@ -23,15 +23,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use lxcfs_core::cgroup::{Cgroups, Hierarchies};
+use lxcfs_core::cgroup::Hierarchies;
 use lxcfs_core::live::{ResolveError, Resolver, Root, boot_time, still_running};
-use lxcfs_core::{Container, Init, Pid, SourceError, SourceErrorKind};
+use lxcfs_core::{Container, Pid, SourceError, SourceErrorKind};
 use nix::errno::Errno;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid as RawPid, PidfdFlags, pidfd_open};
 
 use crate::callers::{Callers, cgroup_again, cgroup_of};
 use crate::entry::Entry;
+use crate::saved::{Identity, Left, left};
+use crate::store::{Kind, Store};
 
 /// How long it is believed that a way leads to the same container. What is looked at more often is where the *caller* is;
 /// this is for the container's init, which a runtime puts into its cgroups once.
@@ -76,9 +78,6 @@ struct Key {
     cgroup: Bytes,
 }
 
-/// Who a container is.
-type Identity = (Option<Init>, Cgroups);
-
 /// Where those lead who are in the same pid namespace and in the same cgroups.
 #[derive(Debug)]
 pub(crate) struct Way {
@@ -121,12 +120,15 @@ pub(crate) struct Registry {
     resolver: Resolver<Root>,
     next_id: AtomicU64,
     most: usize,
+    store: Arc<Store>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
     ways: HashMap<Key, Arc<Way>>,
     containers: HashMap<Identity, Arc<Entry>>,
+    /// Those that a process before this one has known, and this one has not met yet.
+    left: HashMap<Identity, Left>,
 }
 
 /// Who is asking, and whether nobody of that container has before.
@@ -136,14 +138,47 @@ pub(crate) struct Found {
 }
 
 impl Registry {
-    pub(crate) fn new(hierarchies: Hierarchies, budget: Budget) -> Self {
+    pub(crate) fn new(hierarchies: Hierarchies, budget: Budget, store: Arc<Store>) -> Self {
+        let known = Known {
+            left: left(&store),
+            ..Known::default()
+        };
         Self {
             callers: Callers::with_most(budget.callers),
-            known: Mutex::default(),
+            known: Mutex::new(known),
             resolver: Resolver::new(Root::host(), hierarchies),
             next_id: AtomicU64::new(1),
             most: budget.containers.max(16),
+            store,
         }
+    }
+
+    /// Meets all containers that a process before this one has known, and forgets those that have ended meanwhile.
+    /// Answers whom it has met, and how many have ended.
+    pub(crate) fn meet_left(&self) -> (Vec<Arc<Entry>>, u64) {
+        let left: Vec<_> = self.lock().left.keys().cloned().collect();
+        let (mut met, mut gone) = (Vec::new(), 0_u64);
+        for identity in left {
+            let container = Container {
+                caller: identity.0.map_or(0, |init| init.pid),
+                init: identity.0,
+                cgroups: identity.1.clone(),
+            };
+            let found = still_there(&container).then(|| self.settle(container));
+            match found {
+                Some(Ok((entry, true))) => met.push(entry),
+                // Somebody has asked, and met it so.
+                Some(Ok((_, false))) => {}
+                Some(Err(_)) | None => {
+                    let left = self.lock().left.remove(&identity);
+                    if let Some(left) = left {
+                        self.store.remove(Kind::Container, left.record);
+                        gone = gone.saturating_add(1);
+                    }
+                }
+            }
+        }
+        (met, gone)
     }
 
     /// Finds the container of a thread.
@@ -199,12 +234,16 @@ impl Registry {
         if let Some(entry) = known.filter(|entry| !entry.is_gone()) {
             return Ok((entry, false));
         }
-        let fresh = Arc::new(self.new_entry(container)?);
+        let mut fresh = self.new_entry(container)?;
         let mut known = self.lock();
         // Unless another thread was faster.
         if let Some(entry) = known.containers.get(&identity).filter(|entry| !entry.is_gone()) {
             return Ok((Arc::clone(entry), false));
         }
+        if let Some(left) = known.left.remove(&identity) {
+            fresh = fresh.restored(left);
+        }
+        let fresh = Arc::new(fresh);
         known.containers.insert(identity, Arc::clone(&fresh));
         let crowded = known.containers.len() > self.most;
         drop(known);
@@ -258,7 +297,7 @@ impl Registry {
             None => None,
         };
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        Ok(Entry::new(id, container, init))
+        Ok(Entry::new(id, container, init, self.store.next()))
     }
 
     /// Whether the container's init has not ended.
@@ -281,7 +320,7 @@ impl Registry {
 
     fn forget_all(&self, ids: &HashSet<u64>) -> Vec<Arc<Entry>> {
         let mut known = self.lock();
-        let Known { ways, containers } = &mut *known;
+        let Known { ways, containers, .. } = &mut *known;
         ways.retain(|_, way| !ids.contains(&way.entry.id));
         let gone: Vec<_> = containers
             .extract_if(|_, entry| ids.contains(&entry.id))
@@ -289,7 +328,7 @@ impl Registry {
             .collect();
         drop(known);
         for entry in &gone {
-            entry.gone();
+            entry.forget(&self.store);
             if let Some(init) = entry.container.init {
                 self.resolver.forget(init);
             }
@@ -318,6 +357,14 @@ impl Registry {
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a container that was known may still ask: its init lives, or where it has none, there is a cgroup of it.
+fn still_there(container: &Container) -> bool {
+    match container.init {
+        Some(init) => still_running(&Root::host(), init),
+        None => container.cgroups.iter().all(|(_, cgroup)| cgroup.dir().exists()),
     }
 }
 

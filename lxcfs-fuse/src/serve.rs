@@ -27,6 +27,7 @@ use crate::personality::Personality;
 use crate::registry::{Budget, Found, Registry};
 use crate::settings::Settings;
 use crate::sources::Sources;
+use crate::store::Store;
 use crate::throttle::{Cause, Throttle};
 
 /// How old a rendering may be that is shown because a new one cannot be had.
@@ -44,6 +45,7 @@ pub(crate) struct Server {
     counters: Counters,
     throttle: Throttle,
     bell: OnceLock<Arc<Bell>>,
+    store: Arc<Store>,
 }
 
 #[derive(Debug, Clone)]
@@ -54,17 +56,18 @@ struct Current {
 }
 
 impl Server {
-    pub(crate) fn new(hierarchies: Hierarchies, settings: Settings, budget: Budget) -> Self {
+    pub(crate) fn new(hierarchies: Hierarchies, settings: Settings, budget: Budget, store: Arc<Store>) -> Self {
         Self {
-            registry: Registry::new(hierarchies, budget),
+            registry: Registry::new(hierarchies, budget, Arc::clone(&store)),
             sources: Sources::with_most(budget.files),
             current: RwLock::new(Current {
                 settings: Arc::new(settings),
                 version: 0,
             }),
-            counters: Counters::default(),
+            counters: Counters::of(&store),
             throttle: Throttle::default(),
             bell: OnceLock::new(),
+            store,
         }
     }
 
@@ -215,14 +218,16 @@ impl Server {
                 .with_tasks_fresh_for(tasks_fresh_for(settings));
             look(&view).map_err(Failure::from)
         };
-        match once(entry) {
+        let answer = match once(entry) {
             Err(failure) if !failure.is_an_answer() => {
                 self.counters.retries.add();
                 *entry = self.met(self.registry.find_again(caller)?);
                 once(entry)
             }
             answer => answer,
-        }
+        };
+        entry.save(&self.store);
+        answer
     }
 
     fn find(&self, caller: Pid) -> Result<Arc<Entry>, Failure> {
@@ -232,7 +237,9 @@ impl Server {
     /// Somebody who is met for the first time is watched from now on.
     fn met(&self, found: Found) -> Arc<Entry> {
         if found.is_new {
-            self.counters.containers_met.add();
+            if !found.entry.is_restored() {
+                self.counters.containers_met.add();
+            }
             if let Some(bell) = self.bell.get() {
                 bell.watch(&found.entry);
             }
@@ -301,6 +308,7 @@ impl Server {
     pub(crate) fn tidy(&self) {
         let shown_for = GOOD_FOR.max(self.settings().coalesce);
         self.sources.drop_stale(shown_for);
+        self.store.tidy();
         for entry in self.registry.all() {
             entry.drop_stale(shown_for);
         }
@@ -308,6 +316,23 @@ impl Server {
 }
 
 impl House for Server {
+    fn take_over(&self, bell: &Bell) {
+        let (met, gone) = self.registry.meet_left();
+        for entry in &met {
+            bell.watch(entry);
+        }
+        for _ in 0..gone {
+            self.counters.containers_gone.add();
+        }
+        if !met.is_empty() || gone > 0 {
+            tracing::info!(
+                containers = met.len(),
+                gone,
+                "goes on with the containers that were known"
+            );
+        }
+    }
+
     fn containers(&self) -> Vec<Arc<Entry>> {
         self.registry.all()
     }
@@ -330,6 +355,7 @@ impl House for Server {
             .with_remembered(&entry.remembered)
             .with_tasks_fresh_for(Duration::ZERO);
         let looked = catch_unwind(AssertUnwindSafe(|| view.load()));
+        entry.save(&self.store);
         if !matches!(looked, Ok(Ok(_))) {
             // A read will say why; this was nobody's request.
             tracing::debug!(container = entry.id, "cannot look at the tasks of a container");

@@ -107,7 +107,7 @@ fn a_pid_file_that_cannot_be_made_is_named_with_its_option() {
 #[test]
 fn a_mount_point_that_is_not_there_is_named_and_no_pid_file_stays() {
     let dir = tempfile::tempdir().unwrap();
-    let mount_point = dir.path().join("none");
+    let mount_point = dir.path().join("none/none");
     let runtime = dir.path().to_str().unwrap();
     let said = refused(&["--runtime-dir", runtime, mount_point.to_str().unwrap()]);
     let last = said.lines().last().unwrap();
@@ -171,7 +171,7 @@ fn logged(arguments: &[&str], is_journal: bool) -> String {
         .args(arguments)
         .arg("--runtime-dir")
         .arg(dir.path())
-        .arg(dir.path().join("none"))
+        .arg(dir.path().join("none/none"))
         .env("JOURNAL_STREAM", format!("{}:{inode}", metadata.dev()))
         .stderr(log)
         .status()

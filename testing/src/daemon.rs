@@ -34,22 +34,7 @@ impl Daemon {
         // Containers' users are to come through.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(dir.path().join("mount")).unwrap();
-        let log = File::create(dir.path().join("log")).unwrap();
-        let mut command = Command::new(binary);
-        command
-            .arg("-f")
-            .arg("-p")
-            .arg(dir.path().join("pid"))
-            .args(arguments)
-            .arg(dir.path().join("mount"))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            // What a terminal sends to us is not for it.
-            .process_group(0);
-        let child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary.display()));
+        let child = spawn(binary, arguments, dir.path());
         let killer = kill_later(child.id());
         let mut daemon = Self {
             child,
@@ -192,6 +177,50 @@ impl Drop for Daemon {
     }
 }
 
+/// Another daemon at the place of one that has gone, or that it takes the place of; dropping it ends it.
+#[derive(Debug)]
+pub struct Successor {
+    child: Child,
+    _killer: Sender<()>,
+}
+
+impl Successor {
+    /// Starts it as [`Daemon::start`] does, with the mount point, pid file and log of that one.
+    #[must_use]
+    pub fn start(binary: &Path, arguments: &[&str], of: &Daemon) -> Self {
+        let child = spawn(binary, arguments, of.dir.path());
+        let killer = kill_later(child.id());
+        Self { child, _killer: killer }
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        send(self.pid(), signal);
+    }
+}
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+            if self.is_running() {
+                self.signal(signal);
+                let _ = becomes_true(Duration::from_secs(20), || !self.is_running());
+            }
+        }
+    }
+}
+
 /// Kills a process when the time is over, unless what is returned is dropped before.
 fn kill_later(pid: u32) -> Sender<()> {
     let (sender, receiver) = channel();
@@ -201,6 +230,26 @@ fn kill_later(pid: u32) -> Sender<()> {
         }
     });
     sender
+}
+
+/// Starts `BINARY -f -p PIDFILE ARGUMENTS MOUNTPOINT` in that directory.
+fn spawn(binary: &Path, arguments: &[&str], dir: &Path) -> Child {
+    let log = File::options().create(true).append(true).open(dir.join("log")).unwrap();
+    let mut command = Command::new(binary);
+    command
+        .arg("-f")
+        .arg("-p")
+        .arg(dir.join("pid"))
+        .args(arguments)
+        .arg(dir.join("mount"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        // What a terminal sends to us is not for it.
+        .process_group(0);
+    command
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {}: {error}", binary.display()))
 }
 
 fn send(pid: u32, signal: Signal) {

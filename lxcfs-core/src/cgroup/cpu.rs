@@ -36,6 +36,7 @@ impl CpuBandwidth {
 
 /// CPU time by kind, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "save", derive(serde::Serialize, serde::Deserialize))]
 pub struct CpuTimes {
     /// In user mode, without `nice`.
     pub user: u64,
@@ -75,6 +76,7 @@ impl CpuTimes {
 
 /// The CPU time that a cgroup has used since it was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "save", derive(serde::Serialize, serde::Deserialize))]
 pub struct CpuTime {
     /// In all.
     pub total: CpuTimes,

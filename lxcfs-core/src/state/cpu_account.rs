@@ -22,6 +22,7 @@ const OVERDRAFT_NSEC: u64 = 1_000_000_000;
 
 /// The counters of one CPU, in nanoseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "save", derive(serde::Serialize, serde::Deserialize))]
 pub struct CpuCounters {
     /// What was used.
     pub used: CpuTimes,
@@ -45,6 +46,7 @@ impl CpuCounters {
 
 /// The account of one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "save", derive(serde::Serialize, serde::Deserialize))]
 pub struct CpuAccount {
     at: Duration,
     seen: CpuTime,
@@ -88,6 +90,13 @@ impl CpuAccount {
         self.at = self.at.max(now);
         self.seen = sample;
         self
+    }
+
+    /// Whether it is one: CPUs are in order, each once.
+    #[cfg(feature = "save")]
+    pub(super) fn is_in_order(&self) -> bool {
+        self.counters.is_sorted_by(|(one, _), (two, _)| one < two)
+            && self.seen.per_cpu.is_sorted_by(|(one, _), (two, _)| one < two)
     }
 
     fn entry(&mut self, cpu: CpuId) -> &mut CpuCounters {

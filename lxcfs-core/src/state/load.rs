@@ -17,6 +17,7 @@ pub const EXP: [u64; 3] = [1884, 2014, 2037];
 
 /// The tasks of a container at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "save", derive(serde::Serialize, serde::Deserialize))]
 pub struct Tasks {
     /// Threads that run or could run (state `R`).
     pub running: u64,
@@ -69,6 +70,7 @@ fn fixed_power(base: u64, exponent: u64) -> u64 {
 
 /// Load averages and the look at the tasks that they were last advanced by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "save", derive(serde::Serialize, serde::Deserialize))]
 pub struct Load {
     averages: [u64; 3],
     tasks: Tasks,

@@ -4,7 +4,10 @@
 
 pub mod cpu_account;
 pub mod load;
+#[cfg(feature = "save")]
+mod saved;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +25,7 @@ pub const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 pub struct Remembered {
     cpu: Mutex<Option<CpuAccount>>,
     load: Mutex<Option<Load>>,
+    changes: AtomicU64,
 }
 
 impl Remembered {
@@ -48,6 +52,7 @@ impl Remembered {
             .advance(sample, model, now);
         let counters = account.counters().to_vec();
         *slot = Some(account);
+        self.has_changed();
         counters
     }
 
@@ -66,7 +71,18 @@ impl Remembered {
             None => Load::first(tasks, age, now),
         };
         *slot = Some(load);
+        self.has_changed();
         load
+    }
+
+    /// How often it has changed. Who keeps a copy of what is remembered needs no other one while this is the same.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
+    }
+
+    fn has_changed(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
     }
 }
 

@@ -57,7 +57,7 @@ struct History {
 }
 
 /// What one read says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Read {
     sum: Vec<u64>,
     each: BTreeMap<CpuId, Vec<u64>>,
@@ -235,6 +235,24 @@ proptest! {
             let off = 3 * u64::from(history.scene.machine.cpus) * TICK_NSEC;
             prop_assert!(shown.abs_diff(used_after - used_before) <= off, "{event:?}: {shown} of {}", used_after - used_before);
         }
+    }
+
+    #[test]
+    fn what_is_saved_and_restored_between_two_reads_makes_no_difference(
+        scene in scenes(),
+        spelling in spellings(),
+        options in options(),
+        events in proptest::collection::vec(events(), 1..12),
+    ) {
+        let mut plain = History::new(scene.clone(), spelling, options);
+        let mut saved = History::new(scene, spelling, options);
+        for event in &events {
+            prop_assert_eq!(plain.read(), saved.read());
+            plain.happen(event);
+            saved.happen(event);
+            saved.remembered = Remembered::restore(&saved.remembered.save()).unwrap();
+        }
+        prop_assert_eq!(plain.read(), saved.read());
     }
 
     #[test]

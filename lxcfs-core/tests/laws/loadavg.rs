@@ -17,6 +17,7 @@ proptest! {
     ) {
         let mut scene = scene;
         let (remembered, mut files) = (Remembered::new(), scene.machine.files());
+        let mut saved = Remembered::new();
         let (mut now, mut most) = (scene.machine.uptime, 0);
         for (secs, threads) in steps {
             now += Duration::from_secs(secs);
@@ -26,6 +27,8 @@ proptest! {
             let container = scene.limits.spell(spelling, &mut files);
             let view = ContainerView::new(&files, &container, now).with_remembered(&remembered);
             let line = text(&view, "loadavg");
+            prop_assert_eq!(&line, &text(&view.with_remembered(&saved), "loadavg"), "saved and restored");
+            saved = Remembered::restore(&saved.save()).unwrap();
             let words: Vec<&str> = line.split_whitespace().collect();
             for average in &words[..3] {
                 let hundredths: u64 = average.replace('.', "").parse().unwrap();

@@ -1,27 +1,44 @@
 //! The command line of the daemon: that of LXCFS, with options of our own.
 
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{ArgAction, Parser};
 use lxcfs_core::{CpuIds, CpuView};
 
 use super::config::{COALESCE_MS, DEADLINE_MS, THREADS};
 use super::log::{LogFormat, LogLevel};
+use crate::keeper::{Times, control};
 
 const AFTER_HELP: &str = "\
 Without a word about CPUs, containers see as many CPUs as their quota can keep busy, by the kernel's own numbers. \
 --enable-cfs numbers them from 0. --cpu-view cpuset leaves the quota out, as LXCFS without --enable-cfs does.
 
 Signals:
-  TERM, INT   unmount and end
-  HUP, USR1   read the configuration file again
+  TERM, INT   unmount and end; with --keep=systemd or --linger, end without unmounting
+  HUP         read the configuration file again
+  USR1        go on as the program that is now on the disk; readers do not notice
   USR2        show the host's own files to everybody, or no longer
 
 Exit status:
-  0  unmounted, by a signal or from outside
+  0  unmounted, by a signal or from outside; or somebody else has taken over, or will
   1  could not be done, or the command line is wrong; the message says why";
 
+/// Who keeps the connection to the kernel when the process that serves it dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Keep {
+    /// A process of our own, which starts another that serves
+    Process,
+    /// The service manager
+    Systemd,
+}
+
+/// How long it may be waited for something, in seconds.
+const SECONDS: RangeInclusive<u64> = 1..=3600;
+
 const OWN: &str = "Options that LXCFS does not have";
+const KEEPING: &str = "Options for a mount that outlives its daemon";
 
 /// Show each container its own /proc and /sys
 ///
@@ -145,6 +162,48 @@ pub struct Args {
     /// How it is logged, on the standard error
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = OWN, default_value_t)]
     pub(super) log_format: LogFormat,
+
+    /// Who keeps the mount when the process that serves it dies, so that it can be followed by another; without a word, a
+    /// process of our own
+    #[arg(
+        long,
+        value_enum,
+        value_name = "process|systemd",
+        help_heading = KEEPING,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "process"
+    )]
+    pub(super) keep: Option<Keep>,
+
+    /// Take the mount over from the daemon that has the pid file, if there is one
+    #[arg(long, help_heading = KEEPING)]
+    pub(super) take_over: bool,
+
+    /// When told to end, serve on until somebody takes over, and unmount after --keep-deadline; after somebody has taken over, wait
+    /// to be told to end
+    #[arg(long, help_heading = KEEPING, requires = "keep")]
+    pub(super) linger: bool,
+
+    /// How long readers wait for somebody to serve, in seconds; then they get errors
+    #[arg(long, value_name = "SECONDS", help_heading = KEEPING, default_value_t = 30, value_parser = clap::value_parser!(u64).range(SECONDS))]
+    keep_deadline: u64,
+
+    /// How long the process that serves may be silent before it is replaced, in seconds; 0 for ever
+    #[arg(long, value_name = "SECONDS", help_heading = KEEPING, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    keep_watchdog: u64,
+
+    /// Look at the command line and the configuration file, and end
+    #[arg(long, help_heading = OWN)]
+    pub(super) check: bool,
+
+    /// Serve for the keeper that has started this process
+    #[arg(long, hide = true)]
+    pub(super) worker: bool,
+
+    /// What relative paths are relative to
+    #[arg(long, hide = true, value_name = "DIR")]
+    working_directory: Option<PathBuf>,
 }
 
 impl Args {
@@ -161,10 +220,31 @@ impl Args {
         self.pid_file().with_extension("devices")
     }
 
+    /// Where the control socket is.
+    pub(super) fn control(&self) -> PathBuf {
+        control::beside(&self.pid_file())
+    }
+
+    /// How long a keeper waits.
+    pub(super) fn times(&self) -> Times {
+        Times {
+            deadline: Duration::from_secs(self.keep_deadline),
+            watchdog: Duration::from_secs(self.keep_watchdog),
+        }
+    }
+
+    /// What relative paths are relative to: the working directory of the process that was started first.
+    pub(super) fn working_directory(&self) -> std::io::Result<PathBuf> {
+        match &self.working_directory {
+            Some(directory) => Ok(directory.clone()),
+            None => std::env::current_dir(),
+        }
+    }
+
     /// The same with every path seen from the root, so that the working directory no longer matters.
-    pub(super) fn absolute(mut self) -> std::io::Result<Self> {
+    pub(super) fn absolute(mut self, from: &Path) -> std::io::Result<Self> {
         let from_root = |path: &mut PathBuf| {
-            *path = std::path::absolute(&*path)?;
+            *path = std::path::absolute(from.join(&*path))?;
             Ok::<_, std::io::Error>(())
         };
         from_root(&mut self.mountpoint)?;
@@ -293,9 +373,37 @@ mod tests {
     }
 
     #[test]
+    fn keep_alone_is_a_process_of_our_own() {
+        assert_eq!(args(&["/m"]).keep, None);
+        for (words, keep) in [
+            (["--keep", "/m"], Keep::Process),
+            (["--keep=process", "/m"], Keep::Process),
+            (["--keep=systemd", "/m"], Keep::Systemd),
+        ] {
+            assert_eq!(args(&words).keep, Some(keep));
+        }
+        assert!(refused(&["--keep=podman", "/m"]).to_string().contains("--keep"));
+        assert!(refused(&["--linger", "/m"]).to_string().contains("--keep"));
+        assert!(
+            refused(&["--keep-deadline=0", "/m"])
+                .to_string()
+                .contains("--keep-deadline")
+        );
+        let times = args(&["--keep-watchdog=0", "/m"]).times();
+        assert_eq!((times.deadline.as_secs(), times.watchdog.as_secs()), (30, 0));
+    }
+
+    #[test]
+    fn a_program_that_is_started_again_knows_what_paths_were_relative_to() {
+        let args = args(&["--working-directory=/w", "m"]);
+        let from = args.working_directory().unwrap();
+        assert_eq!(args.absolute(&from).unwrap().mountpoint, Path::new("/w/m"));
+    }
+
+    #[test]
     fn paths_are_made_absolute() {
         let here = std::env::current_dir().unwrap();
-        let args = args(&["m", "--config", "c", "-p", "p"]).absolute().unwrap();
+        let args = args(&["m", "--config", "c", "-p", "p"]).absolute(&here).unwrap();
         assert_eq!(args.mountpoint, here.join("m"));
         assert_eq!(args.config, Some(here.join("c")));
         assert_eq!(args.pid_file(), here.join("p"));

@@ -1,10 +1,14 @@
 //! Why the daemon could not start, or did not end as it should.
 
 use std::io;
+use std::path::PathBuf;
 
 use super::config::ConfigError;
 use super::pid_file::PidFileError;
 use crate::error::MountError;
+use crate::keeper::KeepError;
+use crate::keeper::ask::AskError;
+use crate::session::KeptError;
 
 /// The daemon could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,54 @@ pub enum Error {
     /// The signal to end came again before the end.
     #[error("told again to end while unmounting: ended without knowing whether it is unmounted")]
     Impatient,
+    /// A keeper has ended as it should not.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
+    /// A daemon that runs could not be asked.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// What was passed on cannot be used.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
+    /// The control socket cannot be made.
+    #[error("control socket {}: {source}; its directory must be there (--pidfile, --runtime-dir)", path.display())]
+    Control {
+        /// The socket.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// The memory that says whether the host is shown is not to be had.
+    #[error("cannot have memory that outlives the process: {0}")]
+    Shown(#[source] io::Error),
+    /// A daemon has handed over something else than a file system.
+    #[error("control socket {}: it has handed over something else than a file system", .0.display())]
+    Handed(PathBuf),
+    /// The mount point cannot be looked at or cleaned.
+    #[error("mount point {}: {source}", path.display())]
+    MountPoint {
+        /// The mount point.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// The program itself cannot be found.
+    #[error("cannot tell which program this is: {0}")]
+    Program(#[source] io::Error),
+    /// A worker is started by its keeper.
+    #[error("--worker is for the keeper's use: it comes with descriptors (--keep starts a keeper)")]
+    NoKeeper,
+    /// The keeper does not say anything any more.
+    #[error("the keeper cannot be heard: {0}")]
+    Mail(#[source] io::Error),
+    /// The keeper does not need this worker.
+    #[error("the keeper has told this worker to end before it served")]
+    NotNeeded,
+    /// Nobody is there to keep anything.
+    #[error(
+        "--keep=systemd needs a service manager that keeps descriptors (Type=notify, FileDescriptorStoreMax=); --keep needs none"
+    )]
+    NoManager,
     /// A bug.
     #[error("unmounting ended by a panic")]
     Panicked,

@@ -1,12 +1,17 @@
 //! What the daemon does for containers of those before it: slots at once, all others in the background.
 
-use std::path::Path;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
 use super::args::Args;
 use crate::heal::{Outcome, Own, Report, Slots};
 
+/// How long readiness waits for the slots.
+const SOON: Duration = Duration::from_secs(5);
+
 /// What there is to heal.
+#[derive(Debug)]
 pub(super) struct Healing {
     own: Own,
     slots: Option<Slots>,
@@ -15,16 +20,32 @@ pub(super) struct Healing {
 
 impl Healing {
     /// To be asked before anything is mounted.
-    pub(super) fn before_mount(args: &Args, record: &Path, writable: bool) -> Self {
+    pub(super) fn before_mount(args: &Args, writable: bool) -> Self {
         Self {
-            own: Own::before_mount(&args.mountpoint, record),
+            own: Own::before_mount(&args.mountpoint, &args.device_record()),
             slots: args.slots.clone().map(|dir| Slots { dir, writable }),
             sweeps: !args.no_sweep,
         }
     }
 
-    /// To be told once it is mounted, before anybody else is. A failure is logged: containers to come are served anyway.
-    pub(super) fn mounted(&self) {
+    /// To be told once somebody serves. Slots show the live files when this answers, or after [`SOON`] not yet; containers
+    /// are healed meanwhile. What hangs, hangs in a thread of its own.
+    pub(super) fn begin(self) -> Begun {
+        let (tell, told) = mpsc::channel();
+        let heal = move || {
+            let healing = self.mounted();
+            // Nobody listens any more if it took too long.
+            let _ = tell.send(());
+            healing.sweep();
+        };
+        if let Err(error) = thread::Builder::new().name("healing".to_owned()).spawn(heal) {
+            tracing::error!(%error, "containers of the daemon before are not healed");
+        }
+        Begun(told)
+    }
+
+    /// A failure is logged: containers to come are served anyway.
+    fn mounted(mut self) -> Self {
         match self.own.mounted(self.slots.as_ref()) {
             Ok(filled) => {
                 if let Some(slots) = &self.slots {
@@ -33,19 +54,29 @@ impl Healing {
             }
             Err(error) => tracing::error!(%error, "slots, and what is to be healed after a restart"),
         }
+        self
     }
 
     /// Looks for dead mounts of daemons before, and replaces them.
-    pub(super) fn sweep_in_background(self) {
+    fn sweep(&self) {
         if !self.sweeps || !self.own.has_lost_any() {
             return;
         }
-        let sweep = move || match self.own.sweep(self.slots.as_ref()) {
+        match self.own.sweep(self.slots.as_ref()) {
             Ok(report) => log(&report),
             Err(error) => tracing::error!(%error, "containers of the daemon before are not healed"),
-        };
-        if let Err(error) = thread::Builder::new().name("healing".to_owned()).spawn(sweep) {
-            tracing::error!(%error, "containers of the daemon before are not healed");
+        }
+    }
+}
+
+/// Healing that goes on.
+pub(super) struct Begun(Receiver<()>);
+
+impl Begun {
+    /// Waits for the slots, if they can be had soon.
+    pub(super) fn wait(self) {
+        if self.0.recv_timeout(SOON) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!(waited = ?SOON, "slots do not show the live files yet");
         }
     }
 }

@@ -2,8 +2,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -17,7 +20,7 @@ const ATTEMPTS: u32 = 100;
 #[non_exhaustive]
 pub enum PidFileError {
     /// Another instance runs.
-    #[error("pid file {}: held by {}; another instance needs another one (--pidfile, --runtime-dir)", path.display(), holder(*.pid))]
+    #[error("pid file {}: held by {}; another instance needs another one (--pidfile, --runtime-dir), or takes over (--take-over)", path.display(), holder(*.pid))]
     Held {
         /// The file.
         path: PathBuf,
@@ -104,6 +107,33 @@ impl PidFile {
             path: path.to_owned(),
             pid: None,
         })
+    }
+}
+
+impl PidFile {
+    /// The one that this process held before it became another program.
+    pub(super) fn still_held(path: &Path, descriptor: OwnedFd) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: descriptor.into(),
+        }
+    }
+
+    /// Makes the file when its last holder lets go of it, for which it has that time.
+    pub(super) fn claim_within(path: &Path, time: Duration) -> Result<Self, PidFileError> {
+        let start = Instant::now();
+        loop {
+            match Self::claim(path) {
+                Err(PidFileError::Held { .. }) if start.elapsed() < time => thread::sleep(Duration::from_millis(10)),
+                claimed => return claimed,
+            }
+        }
+    }
+}
+
+impl AsFd for PidFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

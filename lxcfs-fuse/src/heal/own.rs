@@ -45,9 +45,11 @@ impl Own {
     /// # Errors
     ///
     /// [`HealError`].
-    pub fn mounted(&self, slots: Option<&Slots>) -> Result<Vec<PathBuf>, HealError> {
+    pub fn mounted(&mut self, slots: Option<&Slots>) -> Result<Vec<PathBuf>, HealError> {
         let sweep = Sweep::default();
         let live = self.live()?;
+        // It may have been taken over alive.
+        self.lost.retain(|lost| lost.device != live);
         self.write(live, &self.lost)?;
         slots.map_or(Ok(Vec::new()), |slots| {
             slots.fill(&sweep.program, &self.mountpoint, live, sweep.limit)

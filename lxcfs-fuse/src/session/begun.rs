@@ -5,13 +5,13 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use fuser::{Filesystem, KernelConfig, Request};
 use nix::mount::{MntFlags, umount2};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::kept::Kept;
 use super::line::Line;
@@ -21,6 +21,7 @@ use super::mount_facts::MountId;
 use super::requests::{Facts, Requests};
 use crate::error::MountError;
 use crate::settings::MountOptions;
+use crate::store::Store;
 
 /// How long the kernel may take for its first request, which it makes while it mounts.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -62,8 +63,8 @@ pub fn begin(options: &MountOptions) -> Result<Kept, MountError> {
         source,
     };
     let requests = Requests::create(facts).map_err(cannot_keep)?;
-    let store = memfd_create("lxcfs-store", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
-        .map_err(|error| cannot_keep(error.into()))?;
+    let store = Store::create().and_then(|store| store.as_fd().try_clone_to_owned());
+    let store = store.map_err(cannot_keep)?;
     unmounts.keep();
     Ok(Kept::new(device.into(), requests, store))
 }

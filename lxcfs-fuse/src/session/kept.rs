@@ -12,6 +12,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
 use super::requests::{Facts, Requests};
+use crate::store::Store;
 
 /// The connection to the kernel.
 const FUSE: &str = "fuse";
@@ -166,6 +167,19 @@ impl Kept {
             .into(),
         };
         switch.write_all(b"1")
+    }
+
+    /// What workers before this one knew. If nothing can be made of it, it begins anew.
+    pub(super) fn open_store(&mut self) -> io::Result<Store> {
+        match Store::open(self.store.try_clone()?) {
+            Ok(store) => Ok(store),
+            Err(why) => {
+                tracing::warn!(%why, "what was known of containers and open files is lost");
+                let store = Store::create()?;
+                self.store = store.as_fd().try_clone_to_owned()?;
+                Ok(store)
+            }
+        }
     }
 
     pub(super) fn fuse(&self) -> &OwnedFd {

@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use fuser::Errno;
 use lxcfs_core::VirtualFile;
-use lxcfs_core::live::{Root, boot_time, hierarchies};
+use lxcfs_core::live::{Root, hierarchies};
 use nix::mount::{MntFlags, umount2};
 use nix::sys::resource::{Resource, getrlimit};
 
@@ -116,7 +116,7 @@ pub fn mount(
 ///
 /// [`MountError`]. The mount stays.
 pub fn serve(
-    kept: Kept,
+    mut kept: Kept,
     options: &MountOptions,
     settings: Settings,
     ended: impl FnOnce(io::Result<()>) + Send + 'static,
@@ -144,7 +144,8 @@ pub fn serve(
         deadline: settings.deadline,
     };
     let budget = Budget::of(descriptors);
-    let server = Arc::new(Server::new(hierarchies, settings, budget));
+    let store = Arc::new(kept.open_store().map_err(cannot_start("the store"))?);
+    let server = Arc::new(Server::new(hierarchies, settings, budget, Arc::clone(&store)));
     let housekeeper = Housekeeper::start(&server).map_err(cannot_start("the housekeeper"))?;
     server.keep_house_with(Arc::clone(housekeeper.bell()));
     let watchdog =
@@ -158,7 +159,7 @@ pub fn serve(
         watchdog,
         Tree::new(has),
         (triggers, polls),
-        first_handle(),
+        store,
         facts.since,
     );
     let (tell, heard) = channel();
@@ -290,10 +291,4 @@ impl Duties<Waiting> for Answers {
 /// Whether the running kernel has the file that a row stands for.
 fn has(row: &VirtualFile) -> bool {
     Path::new("/").join(row.path).exists()
-}
-
-/// Another number in each process, and larger than those of one before: a handle is taken for another's only if somebody
-/// opens a thousand million files in a second.
-fn first_handle() -> u64 {
-    u64::try_from(boot_time().as_nanos()).unwrap_or(1)
 }

@@ -8,6 +8,7 @@
 )]
 
 use std::path::Path;
+use std::time::Duration;
 
 use lxcfs_core::live::{Root, boot_time, container_of_live, hierarchies};
 use lxcfs_core::{CaptureError, Container, ContainerView, find};
@@ -23,12 +24,25 @@ pub(crate) fn rounds(usually: u32) -> u32 {
     usually.div_ceil(slower())
 }
 
+/// What is meant for a kernel that hangs would meet one that is only slow.
+pub(crate) fn patience() -> &'static [&'static str] {
+    if deadline().is_some() {
+        &["--deadline", "60000"]
+    } else {
+        &[]
+    }
+}
+
+/// The same as a time; none on a machine that is as fast as usual.
+pub(crate) fn deadline() -> Option<Duration> {
+    (slower() > 1).then_some(Duration::from_secs(60))
+}
+
 /// The daemon with these arguments, mounted; none on a machine that cannot have one.
 pub(crate) fn mounted_with(arguments: &[&str]) -> Option<Daemon> {
-    // What is meant for a kernel that hangs would meet one that is only slow.
-    let patient: &[&str] = if slower() > 1 { &["--deadline", "60000"] } else { &[] };
+    let arguments = [patience(), arguments].concat();
     machine_has(&[Machine::Root, Machine::Cgroups, Machine::Fuse])
-        .then(|| Daemon::start(Path::new(env!("CARGO_BIN_EXE_lxcfs")), &[patient, arguments].concat()))
+        .then(|| Daemon::start(Path::new(env!("CARGO_BIN_EXE_lxcfs")), &arguments))
 }
 
 /// The daemon, mounted.

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -56,7 +57,13 @@ impl Place {
 
     /// A daemon of this place, not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lxcfs"));
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_lxcfs")), arguments)
+    }
+
+    /// The same with another program.
+    pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let log = File::options().create(true).append(true).open(self.path("log"));
+        let mut command = Command::new(program);
         command
             .arg("--runtime-dir")
             .arg(self.path("run"))
@@ -68,7 +75,7 @@ impl Place {
             .env_remove("JOURNAL_STREAM")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(self.path("log")).unwrap());
+            .stderr(log.unwrap());
         command
     }
 
@@ -78,7 +85,12 @@ impl Place {
         self.start_as(command)
     }
 
-    pub fn start_as(self, mut command: Command) -> Daemon {
+    pub fn start_as(self, command: Command) -> Daemon {
+        Arc::new(self).start_another(command)
+    }
+
+    /// Starts one more daemon here.
+    pub fn start_another(self: Arc<Self>, mut command: Command) -> Daemon {
         let mut daemon = Daemon {
             child: command.spawn().unwrap(),
             place: self,
@@ -130,13 +142,20 @@ impl Place {
 
 /// A daemon that has mounted.
 pub struct Daemon {
-    pub place: Place,
+    pub place: Arc<Place>,
     child: Child,
 }
 
 impl Daemon {
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The processes that it has started and that run.
+    pub fn workers(&self) -> Vec<i32> {
+        let pid = self.pid();
+        let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        text.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
     }
 
     pub fn send(&self, signal: Signal) {
@@ -184,8 +203,18 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let workers = self.workers();
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            for worker in workers {
+                let _ = kill(Pid::from_raw(worker), Signal::SIGKILL);
+            }
+        }
+        if Arc::strong_count(&self.place) > 1 {
+            // There is another one.
+            return;
+        }
         // Where it is not mounted any more, there is nothing to do.
         let _ = umount2(&self.place.mount_point(), MntFlags::MNT_DETACH);
     }

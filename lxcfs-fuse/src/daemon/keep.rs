@@ -1,0 +1,63 @@
+//! The daemon as a keeper: others serve.
+
+use super::args::Args;
+use super::error::Error;
+use super::healing::Healing;
+use super::pid_file::PidFile;
+use super::signals::{Event, Events};
+use super::start::{Claim, Start};
+use crate::keeper::control::Control;
+use crate::keeper::program::Program;
+use crate::keeper::{Begun, End, KeepError, Keeper};
+
+/// Keeps a connection until its end.
+pub(super) fn keep(args: Args, program: &Program, start: Start, events: &Events) -> Result<(), Error> {
+    let times = args.times();
+    let linger = args.linger;
+    let mut claim = start.claim;
+    claim.nobody_else_serves()?;
+    let begun = Found {
+        args,
+        claim,
+        pid_file: None,
+        healing: start.healing,
+    };
+    // What was mounted just now is nobody's if nobody begins to serve it; and the keeper unmounts at its end.
+    let keeper = Keeper::new((start.kept, start.shown), program, times, linger, events, begun)?;
+    let end = keeper.keep()?;
+    if linger && end == End::HandedOver {
+        tracing::info!("waiting to be told to end");
+        while !matches!(events.next().map_err(KeepError::Signals)?, Event::End(_)) {}
+    }
+    Ok(())
+}
+
+/// How the keeper is found.
+struct Found {
+    args: Args,
+    claim: Claim,
+    pid_file: Option<PidFile>,
+    healing: Option<Healing>,
+}
+
+impl Begun for Found {
+    fn is_borrowed(&self) -> bool {
+        self.claim.is_borrowed()
+    }
+
+    fn begun(&mut self) -> Result<Control, Error> {
+        let (pid_file, control) = self.claim.settle(&self.args)?;
+        self.pid_file = Some(pid_file);
+        tracing::info!("keeping");
+        if let Some(healing) = self.healing.take() {
+            // A keeper waits for nobody but its workers.
+            healing.begin();
+        }
+        Ok(control)
+    }
+
+    fn over(&mut self) {
+        self.pid_file = None;
+        self.claim = Claim::default();
+    }
+}

@@ -1,0 +1,141 @@
+//! Talking to a daemon that runs: over its control socket.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+use super::packet::{Packet, Refusal, Word, send, wait_for};
+
+/// How long the other side has for each step. It has little to do.
+const STEP: Duration = Duration::from_secs(10);
+
+/// A daemon could not be asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// The socket does not lead to a daemon.
+    #[error("control socket {path}: {source}; is a daemon running with that pid file?")]
+    Connect {
+        /// The socket.
+        path: String,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// The conversation broke off.
+    #[error("control socket {path}: {source}")]
+    Broken {
+        /// The socket.
+        path: String,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// The daemon does not answer.
+    #[error("control socket {path}: no answer in {} s", STEP.as_secs())]
+    Silent {
+        /// The socket.
+        path: String,
+    },
+    /// The daemon does not want to.
+    #[error("control socket {path}: refused: {why}")]
+    Refused {
+        /// The socket.
+        path: String,
+        /// Why.
+        why: &'static str,
+    },
+}
+
+/// A conversation with a daemon.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    path: String,
+    socket: OwnedFd,
+}
+
+impl Talk {
+    /// Begins one, if somebody listens.
+    pub(crate) fn begin(path: &Path) -> Result<Option<Self>, AskError> {
+        let named = path.display().to_string();
+        let connected = (|| {
+            let socket = socket_with(
+                AddressFamily::UNIX,
+                SocketType::SEQPACKET,
+                SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+                None,
+            )?;
+            connect(&socket, &SocketAddrUnix::new(path)?)?;
+            Ok(socket)
+        })();
+        match connected {
+            Ok(socket) => Ok(Some(Self { path: named, socket })),
+            Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(AskError::Connect {
+                path: named,
+                source: error.into(),
+            }),
+        }
+    }
+
+    /// Goes on with one that another program of this process began.
+    pub(crate) fn going_on(path: &Path, socket: OwnedFd) -> Self {
+        Self {
+            path: path.display().to_string(),
+            socket,
+        }
+    }
+
+    /// Says something, and waits for an answer.
+    pub(crate) fn ask(&self, word: Word) -> Result<Packet, AskError> {
+        self.say(word)?;
+        self.hear(STEP)
+    }
+
+    pub(crate) fn say(&self, word: Word) -> Result<(), AskError> {
+        send(self.socket.as_fd(), word, 0, &[]).map_err(|source| self.broken(source))
+    }
+
+    /// Waits for a word that is no refusal.
+    pub(crate) fn hear(&self, within: Duration) -> Result<Packet, AskError> {
+        let packet = wait_for(&self.socket, within).map_err(|source| self.broken(source))?;
+        match packet {
+            None => Err(AskError::Silent {
+                path: self.path.clone(),
+            }),
+            Some(refused) if refused.word == Word::Refused => Err(AskError::Refused {
+                path: self.path.clone(),
+                why: Refusal::text(refused.number),
+            }),
+            Some(packet) => Ok(packet),
+        }
+    }
+
+    fn broken(&self, source: io::Error) -> AskError {
+        AskError::Broken {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+/// Has the daemon with that pid file end, or unmount and end, and waits until it has.
+///
+/// # Errors
+///
+/// [`AskError`].
+pub fn stop(pid_file: &Path, unmount: bool) -> Result<(), AskError> {
+    let path = super::control::beside(pid_file);
+    let talk = Talk::begin(&path)?.ok_or_else(|| AskError::Connect {
+        path: path.display().to_string(),
+        source: io::ErrorKind::NotFound.into(),
+    })?;
+    talk.ask(if unmount { Word::Unmount } else { Word::Stop })?;
+    // It hangs up when it ends, or says that it has.
+    match talk.hear(STEP) {
+        Ok(_) | Err(AskError::Broken { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

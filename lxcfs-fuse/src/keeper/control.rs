@@ -1,0 +1,207 @@
+//! The control socket, next to the pid file: who may, takes the connection over here, or has the daemon end.
+//!
+//! # References
+//!
+//! unix(7), `SO_PEERCRED`.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, socket_with, sockopt,
+};
+
+use super::packet::{Received, Refusal, Word, receive, send};
+
+/// How many talk at once at most. Of more, the one that came first has to go.
+pub(crate) const TALKS: usize = 4;
+
+/// Somebody who talks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Caller(u64);
+
+/// What somebody wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// The connection.
+    TakeOver(Caller),
+    /// That we serve no more, as it is able to.
+    Able(Caller),
+    /// Nothing more: it serves now.
+    Ready(Caller),
+    /// That we end.
+    Stop(Caller),
+    /// That we unmount and end.
+    Unmount(Caller),
+    /// Nothing any more: it has gone.
+    Gone(Caller),
+}
+
+/// The listening end.
+#[derive(Debug)]
+pub(crate) struct Control {
+    listener: OwnedFd,
+    place: Place,
+    talks: [Option<(Caller, OwnedFd)>; TALKS],
+    last: u64,
+}
+
+/// Where a socket is bound, and as what.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    numbers: Option<(u64, u64)>,
+}
+
+/// Where the control socket of a pid file is.
+pub(crate) fn beside(pid_file: &Path) -> PathBuf {
+    let mut path = pid_file.as_os_str().to_owned();
+    path.push(".sock");
+    path.into()
+}
+
+impl Control {
+    /// Makes the socket. One that lies there is one that nobody listens to any more, or the one of him whom we followed.
+    pub(crate) fn bind(path: &Path) -> io::Result<Self> {
+        let listener = socket_with(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
+            None,
+        )?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        bind(&listener, &SocketAddrUnix::new(path)?)?;
+        // Nobody can connect before it listens.
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        listen(&listener, 8)?;
+        Ok(Self::adopt(listener, path))
+    }
+
+    /// Goes on with a socket that somebody else has made.
+    pub(crate) fn adopt(listener: OwnedFd, path: &Path) -> Self {
+        Self {
+            listener,
+            place: Place {
+                numbers: numbers(path),
+                path: path.to_owned(),
+            },
+            talks: [const { None }; TALKS],
+            last: 0,
+        }
+    }
+
+    /// The socket, for somebody who is to listen in our stead.
+    pub(crate) fn listener(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+
+    /// What to wait for.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let talks = self.talks.iter().flatten().map(|(_, socket)| socket.as_fd());
+        std::iter::once(self.listener.as_fd()).chain(talks)
+    }
+
+    /// The next wish, if there is one.
+    pub(crate) fn next(&mut self) -> Option<Wish> {
+        self.accept();
+        for place in &mut self.talks {
+            let Some((caller, socket)) = place else {
+                continue;
+            };
+            let caller = *caller;
+            match receive(socket.as_fd()) {
+                Received::Nothing => {}
+                Received::Packet(packet) => match packet.word {
+                    Word::TakeOver => return Some(Wish::TakeOver(caller)),
+                    Word::Able => return Some(Wish::Able(caller)),
+                    Word::Ready => return Some(Wish::Ready(caller)),
+                    Word::Stop => return Some(Wish::Stop(caller)),
+                    Word::Unmount => return Some(Wish::Unmount(caller)),
+                    _ => {
+                        *place = None;
+                        return Some(Wish::Gone(caller));
+                    }
+                },
+                Received::Unknown => {
+                    // If it has gone, it does not want to know.
+                    let _ = send(socket.as_fd(), Word::Refused, Refusal::VERSION, &[]);
+                    *place = None;
+                    return Some(Wish::Gone(caller));
+                }
+                Received::Closed => {
+                    *place = None;
+                    return Some(Wish::Gone(caller));
+                }
+            }
+        }
+        None
+    }
+
+    /// Answers. An error: it has gone.
+    pub(crate) fn answer(&self, to: Caller, word: Word, number: u32, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        send(
+            self.socket(to).ok_or(io::ErrorKind::NotConnected)?,
+            word,
+            number,
+            descriptors,
+        )
+    }
+
+    /// The socket of a conversation.
+    pub(crate) fn socket(&self, of: Caller) -> Option<BorrowedFd<'_>> {
+        let found = self.talks.iter().flatten().find(|(caller, _)| *caller == of);
+        found.map(|(_, socket)| socket.as_fd())
+    }
+
+    /// Ends a conversation.
+    pub(crate) fn hang_up(&mut self, on: Caller) {
+        for place in &mut self.talks {
+            if place.as_ref().is_some_and(|(caller, _)| *caller == on) {
+                *place = None;
+            }
+        }
+    }
+
+    fn accept(&mut self) {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        while let Ok(socket) = accept_with(&self.listener, flags) {
+            // The mode of the socket says the same, but a file system may be told to ignore modes.
+            let own = rustix::process::geteuid();
+            let may = sockopt::socket_peercred(&socket).is_ok_and(|peer| peer.uid.is_root() || peer.uid == own);
+            if !may {
+                continue;
+            }
+            self.last = self.last.saturating_add(1);
+            let talk = (Caller(self.last), socket);
+            let free = self.talks.iter().position(Option::is_none);
+            let first = || {
+                let numbers = self.talks.iter().enumerate();
+                let oldest = numbers.min_by_key(|(_, talk)| talk.as_ref().map_or(0, |(caller, _)| caller.0));
+                oldest.map_or(0, |(index, _)| index)
+            };
+            let index = free.unwrap_or_else(first);
+            if let Some(place) = self.talks.get_mut(index) {
+                *place = Some(talk);
+            }
+        }
+    }
+
+    /// Takes the name away, if it is still that of this socket.
+    pub(crate) fn remove(&self) {
+        if self.place.numbers.is_some() && numbers(&self.place.path) == self.place.numbers {
+            // If it cannot be removed, the next one does it.
+            let _ = fs::remove_file(&self.place.path);
+        }
+    }
+}
+
+fn numbers(path: &Path) -> Option<(u64, u64)> {
+    let metadata = path.symlink_metadata().ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}

@@ -1,0 +1,196 @@
+//! A worker, as its keeper sees it: a process, and what it says.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_send_signal, waitid};
+
+use super::packet::{Received, Word, pair, receive, send};
+use super::patience::later;
+use super::program::Image;
+use super::spawn::{PASSED, Template};
+
+/// How a process has ended, for people.
+pub(crate) struct Status(pub(crate) WaitIdStatus);
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.exit_status(), self.0.terminating_signal()) {
+            (Some(status), _) => write!(f, "exit status {status}"),
+            (None, Some(signal)) => write!(f, "signal {signal}"),
+            (None, None) => f.write_str("unknown"),
+        }
+    }
+}
+
+/// A process that serves, or is about to.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pidfd: OwnedFd,
+    mail: Option<OwnedFd>,
+    pub(crate) image: Image,
+    started: Instant,
+    /// It was told to serve then.
+    told: Option<Instant>,
+    /// It was told to leave then.
+    leaves: Option<Instant>,
+    /// Since when it serves.
+    pub(crate) serves: Option<Instant>,
+    /// It was asked then whether it is alive, and has not answered.
+    asked: Option<Instant>,
+    /// It is to be asked then.
+    ask_at: Option<Instant>,
+    /// We have killed it.
+    killed: bool,
+}
+
+impl Worker {
+    /// Starts one with these descriptors, and its end of the mail behind them.
+    pub(crate) fn start(
+        template: &mut Template,
+        image: Image,
+        [fuse, requests, store, shown]: [BorrowedFd<'_>; 4],
+        now: Instant,
+    ) -> io::Result<Self> {
+        const { assert!(PASSED == 5) };
+        let (mail, theirs) = pair()?;
+        let all = [fuse, requests, store, shown, theirs.as_fd()];
+        Ok(Self {
+            pidfd: template.start(image, all)?,
+            mail: Some(mail),
+            image,
+            started: now,
+            told: None,
+            leaves: None,
+            serves: None,
+            asked: None,
+            ask_at: None,
+            killed: false,
+        })
+    }
+
+    /// What to wait for.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let mail = self.mail.as_ref().map(|mail| mail.as_fd());
+        std::iter::once(self.pidfd.as_fd()).chain(mail)
+    }
+
+    /// The next thing that it has said.
+    pub(crate) fn hear(&mut self) -> Option<super::packet::Packet> {
+        loop {
+            match receive(self.mail.as_ref()?.as_fd()) {
+                Received::Packet(packet) => {
+                    if packet.word == Word::Alive {
+                        self.asked = None;
+                    }
+                    return Some(packet);
+                }
+                // From a later version: what we do not know we do not need.
+                Received::Unknown => {}
+                Received::Nothing => return None,
+                Received::Closed => {
+                    // It is dying: its end is seen elsewhere.
+                    self.mail = None;
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Says something. If it does not read, that is noticed elsewhere.
+    pub(crate) fn tell(&self, word: Word, descriptors: &[BorrowedFd<'_>]) {
+        if let Some(mail) = &self.mail
+            && let Err(error) = send(mail.as_fd(), word, 0, descriptors)
+        {
+            tracing::debug!(%error, ?word, "the worker cannot be told");
+        }
+    }
+
+    /// Nobody else serves: it is to.
+    pub(crate) fn is_to_serve(&mut self, now: Instant) {
+        if self.told.is_none() {
+            self.told = Some(now);
+            self.tell(Word::Serve, &[]);
+        }
+    }
+
+    /// It is to end.
+    pub(crate) fn is_to_leave(&mut self, now: Instant) {
+        if self.leaves.is_none() {
+            self.leaves = Some(now);
+            self.tell(Word::Leave, &[]);
+        }
+    }
+
+    pub(crate) fn leaves(&self) -> bool {
+        self.leaves.is_some()
+    }
+
+    /// When it is over for one that does not do what it was told. `starting`: how long it may take to begin.
+    pub(crate) fn is_over_at(&self, starting: Duration) -> Option<Instant> {
+        if self.killed {
+            return None;
+        }
+        match (self.leaves, self.serves) {
+            (Some(told), _) => Some(later(told, super::LEAVING)),
+            (None, None) => Some(later(self.told.unwrap_or(self.started), starting)),
+            (None, Some(_)) => None,
+        }
+    }
+
+    /// How it has ended, if it has.
+    pub(crate) fn ended(&self) -> Option<WaitIdStatus> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        waitid(WaitId::PidFd(self.pidfd.as_fd()), options).unwrap_or_default()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ends_within(&self, time: Duration) -> bool {
+        let end = later(Instant::now(), time);
+        loop {
+            if self.ended().is_some() {
+                return true;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || super::packet::readable(self.pidfd.as_fd(), left).is_err() {
+                return false;
+            }
+        }
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.killed = true;
+        // If it cannot be killed, it has ended.
+        let _ = pidfd_send_signal(&self.pidfd, Signal::KILL);
+    }
+
+    pub(crate) fn is_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// Asks whether it is alive, now and then. `false`: it has not answered for too long.
+    pub(crate) fn is_well(&mut self, watchdog: Duration, now: Instant) -> bool {
+        if watchdog.is_zero() || self.serves.is_none() || self.leaves.is_some() {
+            return true;
+        }
+        if let Some(asked) = self.asked {
+            return now.saturating_duration_since(asked) < watchdog;
+        }
+        if self.ask_at.is_none_or(|at| at <= now) {
+            self.tell(Word::Ping, &[]);
+            self.asked = Some(now);
+            self.ask_at = Some(later(now, watchdog));
+        }
+        true
+    }
+
+    /// When the last question is to be looked at again.
+    pub(crate) fn look_at(&self, watchdog: Duration) -> Option<Instant> {
+        if watchdog.is_zero() || self.serves.is_none() || self.leaves.is_some() || self.killed {
+            return None;
+        }
+        self.asked.map(|asked| later(asked, watchdog)).or(self.ask_at)
+    }
+}

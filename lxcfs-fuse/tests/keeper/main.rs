@@ -1,0 +1,123 @@
+//! A mount that outlives its daemons: keepers, take-overs, replacements. Needs root and /dev/fuse.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::arithmetic_side_effects,
+    unreachable_pub,
+    reason = "this is test code"
+)]
+
+#[path = "../started/mod.rs"]
+mod started;
+
+mod alone;
+mod ends;
+mod orphan;
+mod readers;
+mod survives;
+mod systemd;
+mod take_over;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use lxcfs_testing::{Machine, machine_has, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use started::{Daemon, Place};
+
+fn can_mount() -> bool {
+    machine_has(&[Machine::Root, Machine::Fuse])
+}
+
+fn start(arguments: &[&str]) -> Option<Daemon> {
+    can_mount().then(|| Place::new().start(arguments))
+}
+
+/// The process that serves, once there is exactly one that is not `before`.
+fn worker_after(daemon: &Daemon, before: Option<i32>) -> i32 {
+    let mut found = None;
+    wait_until("there is one worker, and another one", || {
+        let workers = daemon.workers();
+        found = workers
+            .first()
+            .copied()
+            .filter(|worker| workers.len() == 1 && Some(*worker) != before);
+        found.is_some()
+    });
+    found.unwrap()
+}
+
+fn worker(daemon: &Daemon) -> i32 {
+    worker_after(daemon, None)
+}
+
+fn send(pid: i32, signal: Signal) {
+    kill(Pid::from_raw(pid), signal).unwrap();
+}
+
+/// Whether that process runs; a zombie does not.
+fn runs(pid: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    status.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+/// A process that is killed when the test ends, however it does.
+struct Doomed(i32);
+
+impl Drop for Doomed {
+    fn drop(&mut self) {
+        let _ = kill(Pid::from_raw(self.0), Signal::SIGKILL);
+    }
+}
+
+impl Daemon {
+    fn is_served(&self) -> bool {
+        std::fs::read_to_string(self.place.mount_point().join("proc/uptime")).is_ok()
+    }
+
+    fn ends_with(&mut self, code: i32) {
+        let status = self.ended();
+        assert_eq!(status.code(), Some(code), "{status}: {}", self.place.log());
+    }
+
+    fn device(&self) -> u64 {
+        nix::sys::stat::stat(&self.place.mount_point()).unwrap().st_dev
+    }
+
+    fn control(&self) -> PathBuf {
+        let mut path = self.place.pid_file().into_os_string();
+        path.push(".sock");
+        path.into()
+    }
+}
+
+/// A copy of the daemon's program in another place.
+fn copy_of_the_program(place: &Path) -> PathBuf {
+    let path = place.join("lxcfs-copy");
+    std::fs::copy(env!("CARGO_BIN_EXE_lxcfs"), &path).unwrap();
+    path
+}
+
+/// A text file that can be run, and fails: put where the program was, as a package manager does it.
+fn break_the_program(program: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let broken = program.with_extension("new");
+    std::fs::write(&broken, "#!/bin/sh\necho broken build >&2\nexit 3\n").unwrap();
+    std::fs::set_permissions(&broken, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(&broken, program).unwrap();
+}
+
+/// What that process runs; nothing if it has ended.
+fn program_of(pid: i32) -> String {
+    let path = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    path.to_str().unwrap().to_owned()
+}
+
+fn spawn_of(place: &Place, program: &Path, arguments: &[&str]) -> Command {
+    place.command_of(program, arguments)
+}

@@ -1,0 +1,77 @@
+//! A worker whose keeper has died.
+
+use std::sync::Arc;
+
+use lxcfs_fuse::daemon::stop;
+use lxcfs_testing::wait_until;
+use nix::sys::signal::Signal;
+
+use super::readers::Readers;
+use super::started::Daemon;
+use super::{Doomed, runs, send, start, worker};
+
+/// A worker that was left alone, and the daemon whose keeper it was.
+fn orphan() -> Option<(Daemon, Doomed)> {
+    let mut daemon = start(&["--keep"])?;
+    let orphan = Doomed(worker(&daemon));
+    daemon.send(Signal::SIGKILL);
+    daemon.ended();
+    Some((daemon, orphan))
+}
+
+#[test]
+fn it_serves_on_and_the_next_start_takes_over_from_it() {
+    let Some((first, orphan)) = orphan() else {
+        return;
+    };
+    let place = Arc::clone(&first.place);
+    let device = first.device();
+    let readers = Readers::start(&place.mount_point());
+    let mut orphans = vec![orphan];
+    for arguments in [&["--keep"][..], &["--keep", "--take-over"]] {
+        let mut next = Arc::clone(&place).start_another(place.command(arguments));
+        assert_eq!(next.device(), device, "{}", place.log());
+        readers.read_on();
+        wait_until("the orphan has gone", || !runs(orphans.last().unwrap().0));
+        orphans.push(Doomed(worker(&next)));
+        next.send(Signal::SIGKILL);
+        next.ended();
+        readers.read_on();
+    }
+    readers.all_was_well(&place.log());
+    let last = Arc::clone(&place).start_another(place.command(&["--keep"]));
+    assert_eq!(last.device(), device);
+}
+
+#[test]
+fn it_is_told_to_unmount_over_the_control_socket() {
+    let Some((first, orphan)) = orphan() else {
+        return;
+    };
+    stop(&first.place.pid_file(), true).unwrap();
+    wait_until("the orphan has gone", || !runs(orphan.0));
+    assert_eq!(first.place.mounted(), None, "{}", first.place.log());
+    assert!(!first.control().exists());
+}
+
+#[test]
+fn it_does_not_unmount_what_is_not_its_own() {
+    let Some((first, orphan)) = orphan() else {
+        return;
+    };
+    let place = Arc::clone(&first.place);
+    // Another daemon, which does not know of it, mounts over it.
+    let run = tempfile::tempdir().unwrap();
+    let pid_file = run.path().join("other.pid");
+    let before = first.device();
+    let other = Arc::clone(&place).start_another(place.command(&["--pidfile", pid_file.to_str().unwrap()]));
+    let device = other.device();
+    assert_ne!(device, before, "{}", place.log());
+    send(orphan.0, Signal::SIGTERM);
+    wait_until("the orphan has gone", || !runs(orphan.0));
+    assert_eq!(other.device(), device, "{}", place.log());
+    assert!(other.is_served());
+    drop(other);
+    // Its own mount is below.
+    let _ = nix::mount::umount2(&place.mount_point(), nix::mount::MntFlags::MNT_DETACH);
+}
