@@ -28,7 +28,7 @@ use pid_file::PidFile;
 use signals::{Event, Events, Waker};
 
 use crate::session::{Mounted, mount};
-use crate::settings::{MountOptions, Settings};
+use crate::settings::{MountOptions, Resume, Settings};
 
 /// Mounts the file system and serves it until it is told to end, or until somebody else unmounts it.
 ///
@@ -85,6 +85,11 @@ fn mount_options(args: &Args, layers: &Layers) -> Result<MountOptions, Error> {
         threads: layers.threads,
         psi_poll: layers.psi_poll,
         extra: understood.extra,
+        resume: if args.resume_by_slots {
+            Resume::Slots
+        } else {
+            Resume::Auto
+        },
         ..MountOptions::new(&args.mountpoint)
     })
 }
