@@ -219,8 +219,10 @@ impl Filesystem for Lxcfs {
 
     fn open(&self, _: &Request, ino: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
         if flags.acc_mode() == OpenAccMode::O_RDONLY || self.triggers(ino.0).is_some() {
-            // The page cache belongs to the inode, which all containers share.
-            reply.opened(FileHandle(self.store.next()), FopenFlags::FOPEN_DIRECT_IO);
+            // The page cache belongs to the inode, which all containers share. Who closes a file, or begins another program
+            // and closes it thereby, does not wait for us.
+            let flags = FopenFlags::FOPEN_DIRECT_IO | FopenFlags::FOPEN_NOFLUSH;
+            reply.opened(FileHandle(self.store.next()), flags);
         } else {
             reply.error(Errno::EACCES);
         }

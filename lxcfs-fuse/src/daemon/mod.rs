@@ -80,7 +80,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         if start.is_taken(&args) {
             return Ok(());
         }
-        return Daemon::start(args, options, layers, log, events, program, start)?.serve();
+        return Daemon::start(args, &options, layers, log, events, program, start)?.serve();
     }
     let mut start = start::from_anywhere(&args, &options, passed)?;
     if start.is_taken(&args) {
@@ -93,7 +93,7 @@ pub fn run(args: Args) -> Result<(), Error> {
     if args.keep == Some(Keep::Process) {
         return keep::keep(args, &program, start, &events);
     }
-    Daemon::start(args, options, layers, log, events, program, start)?.serve()
+    Daemon::start(args, &options, layers, log, events, program, start)?.serve()
 }
 
 fn mount_options(args: &Args, layers: &Layers) -> Result<MountOptions, Error> {

@@ -62,7 +62,7 @@ impl Daemon {
     /// Serves, and says so.
     pub(super) fn start(
         args: Args,
-        options: MountOptions,
+        options: &MountOptions,
         layers: Layers,
         log: Log,
         events: Events,
@@ -87,7 +87,7 @@ impl Daemon {
         settings.view.passthrough = shown.host();
         let by_systemd = args.keep == Some(Keep::Systemd) && mail.is_none();
         let before = kept.descriptors().map(|(_, descriptor)| numbers(descriptor));
-        let mounted = serve(kept, &options, settings.clone(), move |end| {
+        let mounted = serve(kept, options, settings.clone(), move |end| {
             // Nobody listens any more if we end.
             let _ = tell_end.send(end);
             ended.wake();
@@ -192,7 +192,7 @@ impl Daemon {
                     tracing::info!(%signal, "told to end");
                     self.at_end()
                 }
-                Event::Woken => return self.is_over(),
+                Event::Woken => return self.over(),
                 Event::Other | Event::Time => match self.read_mail() {
                     Next::GoOn => self.hear_callers(),
                     next => next,
@@ -225,7 +225,7 @@ impl Daemon {
     }
 
     /// Requests have ended: it is unmounted, or was aborted.
-    fn is_over(self) -> Result<(), Error> {
+    fn over(self) -> Result<(), Error> {
         let end = self.requests.try_recv().unwrap_or(Ok(()));
         if let Some(mail) = &self.mail {
             // The keeper does what is to be done.

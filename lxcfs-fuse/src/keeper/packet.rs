@@ -240,7 +240,6 @@ pub(crate) fn timespec(time: Duration) -> Timespec {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd as _;
 
     fn received(socket: &OwnedFd) -> Packet {
         match receive(socket.as_fd()) {

@@ -20,12 +20,17 @@ const MOST: u64 = 256;
 const STRIDE: u64 = 2 * PAGE;
 const PAGE: u64 = 4096;
 const BODY: u64 = PAGE;
+/// In the head, after the request's number, the deaths and the length.
+const ALONE: u64 = 16;
 
 /// How long a request may be that is kept. What is longer wants to write something that is of no use here.
 const MOST_BYTES: usize = 4096;
 
-/// So many workers may die with one request in hand. Then it is taken for the reason.
-const MOST_DEATHS: u32 = 3;
+/// So often a request is in hand at a death by chance, as others are: workers may be killed for reasons of their own.
+const BY_CHANCE: u32 = 1;
+
+/// So many workers may die while they have nothing in hand but this request. Then it is the reason.
+const MOST_ALONE: u32 = 3;
 
 /// A request that a dead worker had in hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +38,8 @@ pub(super) struct InHand {
     place: u64,
     pub(super) request: Request,
     pub(super) deaths: u32,
+    /// How often it has been worked at alone, and not been answered then.
+    alone: u32,
     /// The whole request; empty if it was too long.
     pub(super) bytes: Vec<u8>,
     /// Whether the last one to die had it in hand.
@@ -42,12 +49,12 @@ pub(super) struct InHand {
 impl InHand {
     /// Whether nobody is to work at it again.
     pub(super) fn is_hopeless(&self) -> bool {
-        self.deaths >= MOST_DEATHS || self.bytes.is_empty()
+        self.alone >= MOST_ALONE || self.bytes.is_empty()
     }
 
-    /// Whether it may be the reason.
+    /// Whether it may be the reason, and is to be worked at alone.
     pub(super) fn is_suspect(&self) -> bool {
-        self.deaths >= MOST_DEATHS.saturating_sub(1)
+        self.deaths > BY_CHANCE
     }
 }
 
@@ -60,9 +67,9 @@ pub(super) fn collect(requests: &Requests) -> io::Result<Vec<InHand>> {
         if let Some((request, bytes)) = in_slot(requests, at)? {
             let identity = request.identity();
             let before = known.iter().position(|one| one.request.identity() == identity);
-            let (place, deaths) = match before.map(|index| known.swap_remove(index)) {
-                Some(one) => (Some(one.place), one.deaths.saturating_add(1)),
-                None => (free_place(&known, &found), 1),
+            let (place, deaths, alone) = match before.map(|index| known.swap_remove(index)) {
+                Some(one) => (Some(one.place), one.deaths.saturating_add(1), one.alone),
+                None => (free_place(&known, &found), 1, 0),
             };
             match place {
                 Some(place) => {
@@ -70,6 +77,7 @@ pub(super) fn collect(requests: &Requests) -> io::Result<Vec<InHand>> {
                         place,
                         request,
                         deaths,
+                        alone,
                         bytes,
                         was_in_slot: true,
                     };
@@ -89,6 +97,14 @@ pub(super) fn collect(requests: &Requests) -> io::Result<Vec<InHand>> {
 /// It is no longer in hand.
 pub(super) fn is_answered(requests: &Requests, one: &InHand) -> io::Result<()> {
     requests.file().write_all_at(&0_u64.to_ne_bytes(), one.place)
+}
+
+/// From now on nothing else is in hand.
+pub(super) fn is_alone(requests: &Requests, one: &InHand) -> io::Result<()> {
+    let alone = one.alone.saturating_add(1);
+    requests
+        .file()
+        .write_all_at(&alone.to_ne_bytes(), one.place.saturating_add(ALONE))
 }
 
 /// Gives the memory of the slots back.
@@ -127,10 +143,11 @@ fn in_slot(requests: &Requests, at: u64) -> io::Result<Option<(Request, Vec<u8>)
 fn read_all(requests: &Requests) -> io::Result<Vec<InHand>> {
     let mut all = Vec::new();
     for place in places() {
-        let mut head = [0; 16];
+        let mut head = [0; 20];
         requests.file().read_exact_at(&mut head, place)?;
         let mut head = head.as_slice();
-        let (identity, deaths, kept) = (head.get_u64_ne(), head.get_u32_ne(), head.get_u32_ne());
+        let identity = head.get_u64_ne();
+        let [deaths, kept, alone] = [(); 3].map(|()| head.get_u32_ne());
         if identity == 0 {
             continue;
         }
@@ -142,6 +159,7 @@ fn read_all(requests: &Requests) -> io::Result<Vec<InHand>> {
                 place,
                 request,
                 deaths,
+                alone,
                 bytes,
                 was_in_slot: false,
             });
@@ -158,6 +176,7 @@ fn write(requests: &Requests, one: &InHand) -> io::Result<()> {
     file.write_all_at(&one.bytes, body)?;
     let kept = u32::try_from(one.bytes.len()).unwrap_or(0);
     file.write_all_at(&kept.to_ne_bytes(), one.place.saturating_add(12))?;
+    file.write_all_at(&one.alone.to_ne_bytes(), one.place.saturating_add(ALONE))?;
     file.write_all_at(&one.deaths.to_ne_bytes(), one.place.saturating_add(8))?;
     file.write_all_at(&one.request.identity().to_ne_bytes(), one.place)
 }

@@ -6,10 +6,10 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::slice;
 
-use nix::mount::{MntFlags, umount2};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{FileType, fstat, major, minor};
+use rustix::fs::{FileType, Mode, OFlags, fstat, major, minor, openat};
 use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
 use super::requests::{Facts, Requests};
 use crate::store::Store;
@@ -151,23 +151,22 @@ impl Kept {
         if !self.is_alive() {
             return Ok(());
         }
-        let device = self.device();
-        let switch = format!("/sys/fs/fuse/connections/{}/abort", minor(device));
-        let by_switch = File::options()
+        let connection = minor(self.device());
+        let mounted = File::options()
             .write(true)
-            .open(switch)
-            .and_then(|mut switch| switch.write_all(b"1"));
-        if by_switch.is_ok() && !self.is_alive() {
-            return Ok(());
-        }
-        // Without fusectl there is the request for an unmount by force. It begins with an abort, and may fail afterwards.
-        if self.facts().mount.is_at(&self.facts().mountpoint) {
-            let unmounted = umount2(&self.facts().mountpoint, MntFlags::MNT_FORCE);
-            if self.is_alive() {
-                unmounted?;
-            }
-        }
-        if self.is_alive() { by_switch } else { Ok(()) }
+            .open(format!("/sys/fs/fuse/connections/{connection}/abort"));
+        let mut switch = match mounted {
+            Ok(switch) => switch,
+            // Not mounted there: in a container, for example.
+            Err(_) => openat(
+                fusectl()?,
+                format!("{connection}/abort"),
+                OFlags::WRONLY | OFlags::CLOEXEC,
+                Mode::empty(),
+            )?
+            .into(),
+        };
+        switch.write_all(b"1")
     }
 
     /// What workers before this one knew. If nothing can be made of it, it begins anew.
@@ -194,6 +193,18 @@ impl Kept {
     pub(super) fn facts(&self) -> &Facts {
         self.requests.facts()
     }
+}
+
+/// The file system of connections, mounted nowhere.
+fn fusectl() -> io::Result<OwnedFd> {
+    let file_system = fsopen("fusectl", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    fsconfig_create(file_system.as_fd())?;
+    let mount = fsmount(
+        file_system.as_fd(),
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        MountAttrFlags::empty(),
+    )?;
+    Ok(mount)
 }
 
 /// Whether that is an open `/dev/fuse`.

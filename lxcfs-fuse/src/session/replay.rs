@@ -1,7 +1,10 @@
 //! What dead workers had in hand is answered.
 //!
 //! A kernel since 6.9 hands out all of it once more when it is told to. Before that, what had lain in the slots is put to the
-//! session as the kernel would, and its answers are handed on. Requests of which too many workers have died get an error.
+//! session as the kernel would, and its answers are handed on.
+//!
+//! A request that was in hand at two deaths is put to the session alone, by whatever kernel. One that was in hand alone at
+//! three gets an error.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -32,6 +35,12 @@ pub(super) fn replay(
         answer(kernel, &message::io_error(one.request.unique));
         in_hand::is_answered(requests, &one)?;
     }
+    // Who dies of one of these dies of no other.
+    let (suspects, others): (Vec<_>, Vec<_>) = others.into_iter().partition(InHand::is_suspect);
+    for one in suspects {
+        in_hand::is_alone(requests, &one)?;
+        put_all(kernel, requests, end, vec![one], deadline)?;
+    }
     if resume == Resume::Auto && resends(kernel) {
         // What lay in a slot stays written down: to be counted, should the next one die of it too.
         for one in others.iter().filter(|one| !one.was_in_slot) {
@@ -39,10 +48,7 @@ pub(super) fn replay(
         }
         return Ok(());
     }
-    let (suspects, others): (Vec<_>, Vec<_>) = others.into_iter().partition(InHand::is_suspect);
-    put_all(kernel, requests, end, others, end.at_once(), deadline)?;
-    // Who dies of one of these dies of no other.
-    put_all(kernel, requests, end, suspects, 1, deadline)
+    put_all(kernel, requests, end, others, deadline)
 }
 
 /// Whether the kernel hands out what is in hand.
@@ -50,21 +56,14 @@ fn resends(mut kernel: &File) -> bool {
     kernel.write_all(&message::resend()).is_ok()
 }
 
-/// Puts requests to the session, so many at once, and hands its answers on.
-fn put_all(
-    kernel: &File,
-    requests: &Requests,
-    end: &End,
-    all: Vec<InHand>,
-    at_once: usize,
-    deadline: Duration,
-) -> io::Result<()> {
+/// Puts requests to the session, some at once, and hands its answers on.
+fn put_all(kernel: &File, requests: &Requests, end: &End, all: Vec<InHand>, deadline: Duration) -> io::Result<()> {
     // Who is late is answered at one and a half times the deadline.
     let patience = deadline.saturating_mul(2).saturating_add(Duration::from_secs(1));
     let mut to_put = all.into_iter();
     let mut put: Vec<InHand> = Vec::new();
     loop {
-        while put.len() < at_once
+        while put.len() < end.at_once()
             && let Some(one) = to_put.next()
         {
             let mut bytes = one.bytes.clone();

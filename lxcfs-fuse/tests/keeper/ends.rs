@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use lxcfs_fuse::daemon::stop;
-use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::Signal;
 
@@ -134,7 +133,7 @@ fn a_dead_mount_of_an_earlier_run_is_cleaned_and_a_mount_point_is_made() {
     daemon.ended();
     let place = std::sync::Arc::clone(&daemon.place);
     let dead = fs::read_dir(place.mount_point()).unwrap_err();
-    assert_eq!(dead.raw_os_error(), Some(Errno::ENOTCONN as i32));
+    assert_eq!(dead.raw_os_error(), Some(nix::libc::ENOTCONN));
     let mut next = std::sync::Arc::clone(&place).start_another(place.command(&["--keep"]));
     assert!(next.is_served());
     next.send(Signal::SIGTERM);
