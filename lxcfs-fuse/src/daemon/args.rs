@@ -95,6 +95,10 @@ pub struct Args {
     #[arg(long, hide = true)]
     pub(super) enable_pidfd: bool,
 
+    /// For tests: have requests in hand again from shared memory, on kernels that would hand them out again too
+    #[arg(long, hide = true)]
+    pub(super) resume_by_slots: bool,
+
     /// Stay in the foreground, which is always so
     #[arg(short = 'f', long)]
     foreground: bool,

@@ -33,7 +33,7 @@ use signals::Events;
 
 use crate::keeper::passed;
 use crate::keeper::program::Program;
-use crate::settings::{MountOptions, Settings};
+use crate::settings::{MountOptions, Resume, Settings};
 
 /// Mounts the file system and serves it until it is told to end, or until somebody else unmounts it. Or takes over what
 /// others have mounted, or keeps it for others that serve: as the command line says.
@@ -105,6 +105,11 @@ fn mount_options(args: &Args, layers: &Layers) -> Result<MountOptions, Error> {
         threads: layers.threads,
         psi_poll: layers.psi_poll,
         extra: understood.extra,
+        resume: if args.resume_by_slots {
+            Resume::Slots
+        } else {
+            Resume::Auto
+        },
         ..MountOptions::new(&args.mountpoint)
     })
 }

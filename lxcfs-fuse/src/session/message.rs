@@ -18,6 +18,8 @@ const RESENT: u64 = 1 << 63;
 
 const FORGET: u32 = 2;
 const READ: u32 = 15;
+const WRITE: u32 = 16;
+const RELEASE: u32 = 18;
 const INIT: u32 = 26;
 const READDIR: u32 = 28;
 const INTERRUPT: u32 = 36;
@@ -80,6 +82,11 @@ impl Request {
         )
     }
 
+    /// Whether its answer is not all that comes of it.
+    pub(crate) fn writes(self) -> bool {
+        self.operation == WRITE
+    }
+
     fn reads(self) -> bool {
         matches!(self.operation, READ | READDIR | READDIRPLUS)
     }
@@ -140,6 +147,20 @@ pub(crate) fn nothing() -> Vec<u8> {
 /// The request after which who takes it waits for no other.
 pub(crate) fn the_end() -> Vec<u8> {
     request(DESTROY)
+}
+
+/// A request that closes the file which that one writes to. Its number is none of the kernel's: these are even.
+pub(crate) fn close(write: &[u8]) -> Vec<u8> {
+    const BYTES: u32 = 64;
+    // Both have the handle first, after a head with the same inode.
+    let mut all: Vec<u8> = write.iter().copied().take(HEAD + 8).collect();
+    all.resize(HEAD + 24, 0);
+    change(&mut all, 0, |_| BYTES);
+    change(&mut all, 4, |_| RELEASE);
+    if let Some(unique) = all.get_mut(8..16) {
+        unique.copy_from_slice(&1_u64.to_ne_bytes());
+    }
+    all
 }
 
 fn request(operation: u32) -> Vec<u8> {
@@ -245,6 +266,20 @@ mod tests {
         small.resize(60, 0);
         read_at_most(&mut small, 7);
         assert_eq!(small[56..60], [0; 4]);
+    }
+
+    #[test]
+    fn a_file_that_is_written_to_can_be_closed() {
+        let mut write = head(90, WRITE, 2);
+        write[16..24].copy_from_slice(&5_u64.to_ne_bytes());
+        write.put_u64_ne(77);
+        write.resize(90, 0xff);
+        let close = close(&write);
+        assert_eq!(close.len(), 64);
+        let parsed = Request::parse(&close).unwrap();
+        assert_eq!((parsed.bytes, parsed.operation, parsed.unique), (64, RELEASE, 1));
+        assert_eq!((&close[16..24], &close[40..48]), (&write[16..24], &write[40..48]));
+        assert!(close[48..].iter().all(|byte| *byte == 0));
     }
 
     #[test]

@@ -75,10 +75,15 @@ fn put_all(kernel: &File, requests: &Requests, end: &End, all: Vec<InHand>, dead
             return Ok(());
         }
         let Ok(said) = end.receive(patience) else { break };
-        answer(kernel, &said);
+        let is_taken = answer(kernel, &said);
         let unique = message::answered(&said);
         if let Some(index) = put.iter().position(|one| Some(one.request.unique) == unique) {
-            in_hand::is_answered(requests, &put.swap_remove(index))?;
+            let one = put.swap_remove(index);
+            if one.request.writes() && !is_taken {
+                // It had been answered before, and the file may be closed by now: nobody would close it again.
+                end.put(&message::close(&one.bytes))?;
+            }
+            in_hand::is_answered(requests, &one)?;
         }
     }
     for one in put.into_iter().chain(to_put) {
@@ -89,9 +94,11 @@ fn put_all(kernel: &File, requests: &Requests, end: &End, all: Vec<InHand>, dead
     Ok(())
 }
 
-/// Hands an answer on. The kernel refuses it if there was one before, or if nobody waits any more.
-fn answer(mut kernel: &File, bytes: &[u8]) {
-    if let Err(error) = kernel.write_all(bytes) {
+/// Hands an answer on. The kernel does not take it if there was one before, or if nobody waits any more.
+fn answer(mut kernel: &File, bytes: &[u8]) -> bool {
+    let taken = kernel.write_all(bytes);
+    if let Err(error) = &taken {
         tracing::debug!(%error, "an answer came too late");
     }
+    taken.is_ok()
 }

@@ -94,9 +94,9 @@ fn an_abort_ends_who_waits_and_who_serves() {
     assert!(fs::read_dir(mount.file("proc")).is_err_and(|error| error.kind() == ErrorKind::NotFound));
     let late = Worker::start(&mount, crate::worker::WELL, Resume::Auto).finish();
     assert!(
-        !late.status.success() && late.stderr.contains("Ended"),
+        !late.status.success() && late.text().contains("Ended"),
         "{}",
-        late.stderr
+        late.text()
     );
 }
 

@@ -15,7 +15,10 @@ use tempfile::TempDir;
 pub(crate) const BOTH: [Resume; 2] = [Resume::Auto, Resume::Slots];
 
 /// No test takes that long.
-const LONGEST: Duration = Duration::from_secs(100);
+fn longest() -> Duration {
+    let seconds = std::env::var("LXCFS_TESTS_LONGEST").map_or(100, |text| text.parse().unwrap());
+    Duration::from_secs(seconds)
+}
 
 /// A mount; dropping it ends the connection, so that nobody waits for it any more.
 pub(crate) struct Mount {
@@ -44,7 +47,7 @@ impl Mount {
         // ends with the test.
         let (guards, is_over) = channel::<()>();
         thread::spawn(move || {
-            if is_over.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+            if is_over.recv_timeout(longest()) == Err(RecvTimeoutError::Timeout) {
                 guard.abort().unwrap();
             }
         });

@@ -70,6 +70,7 @@ fn who_waits_for_a_trigger_is_told_that_it_is_gone() {
         first.kill();
         let _second = Worker::serving(&mount, resume);
         let said = poller.finish().well().text();
+        assert!(mount.is_alive(), "it was the end of the connection that woke him");
         assert!(said.contains("POLLERR"), "{said}");
     }
 }
