@@ -21,7 +21,7 @@ fn containers_whose_connection_was_lost_are_healed_by_one_command_and_never_see_
         return;
     }
     let Some(healer) = healer() else {
-        return skipped("lxcfs-cli beside lxcfs: cargo build -p lxcfs-cli");
+        return skipped("an lxcfs-cli that can heal beside lxcfs: cargo build -p lxcfs-cli");
     };
     let size = Size {
         may_be_lost: true,
@@ -37,7 +37,11 @@ fn containers_whose_connection_was_lost_are_healed_by_one_command_and_never_see_
 /// `lxcfs-cli`, which another package builds.
 fn healer() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_BIN_EXE_lxcfs")).with_file_name("lxcfs-cli");
-    path.exists().then_some(path)
+    let mut asked = Command::new(&path);
+    asked.args(["remount", "--help"]);
+    // It may be an old one.
+    let can_heal = path.exists() && Running::start(asked).finish().status.success();
+    can_heal.then_some(path)
 }
 
 fn lost(storm: &Storm, last: &mut Option<Successor>, healer: &Path) -> Outage {

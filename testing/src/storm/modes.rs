@@ -8,8 +8,9 @@ use super::told::Shown;
 /// So many bytes are read one by one.
 const SINGLE: usize = 48;
 
-/// How a kept descriptor is read: pieces of this size.
-const PIECE: usize = 512;
+/// How a kept descriptor is read: in pieces of this size. Who gets a whole text in one reply has no need of its being kept
+/// for him, and it is not kept beyond the process that has rendered it; so this is less than any text that changes.
+const PIECE: usize = 8;
 
 /// A way of reading.
 pub(crate) trait Mode {
