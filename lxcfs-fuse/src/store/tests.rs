@@ -91,7 +91,10 @@ fn what_is_no_store_of_this_version_is_refused() {
     assert!(other.next() > given);
     assert!(other.put(Kind::Text, 1, 0, b"of this one"));
     let (third, error) = Store::open_or_begin(other.as_fd().try_clone_to_owned().unwrap()).unwrap();
-    assert_eq!((text(&third, 1).unwrap(), error.is_none()), (b"of this one".to_vec(), true));
+    assert_eq!(
+        (text(&third, 1).unwrap(), error.is_none()),
+        (b"of this one".to_vec(), true)
+    );
     let file = std::fs::File::open("/dev/null").unwrap();
     assert!(matches!(Store::open(file.into()), Err(StoreError::Kind)));
 }
