@@ -39,7 +39,6 @@ mod serve;
 mod session;
 mod settings;
 mod sources;
-#[allow(dead_code, reason = "a session that goes on where another has ended opens it")]
 mod store;
 mod texts;
 mod throttle;
