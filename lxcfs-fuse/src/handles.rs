@@ -19,7 +19,7 @@ const SHARDS: usize = 16;
 const EACH: usize = 64;
 
 /// What open files may keep in all. Who keeps many files open that he has not read to their ends costs others no memory:
-/// beyond this all is forgotten, and whoever reads on reads a new rendering.
+/// beyond this all is forgotten, and whoever reads on reads what is in the [store](crate::store).
 const MOST_BYTES: usize = 64 << 20;
 
 /// What open files have been read, by their handles.

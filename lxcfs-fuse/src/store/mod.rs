@@ -100,7 +100,33 @@ impl Slot {
 impl Store {
     /// A new one with nothing in it.
     pub(crate) fn create() -> io::Result<Self> {
-        let memory = Memory::create(BYTES)?;
+        Ok(Self::begin(Memory::create(BYTES)?))
+    }
+
+    /// The one that somebody has left behind; if that is of another version, its memory with nothing in it, and what was
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], if it cannot be had as memory for a store: then a new one is needed.
+    pub(crate) fn open_or_begin(file: OwnedFd) -> Result<(Self, Option<StoreError>), StoreError> {
+        let again = file.try_clone()?;
+        match Self::open(file) {
+            Ok(store) => Ok((store, None)),
+            Err(error @ (StoreError::Magic | StoreError::Version { .. })) => {
+                let memory = Memory::open(again, BYTES)?.ok_or(StoreError::Kind)?;
+                if let Some(magic) = memory.word(AT_MAGIC) {
+                    magic.store(0, Ordering::Release);
+                }
+                memory.punch(0, BYTES)?;
+                Ok((Self::begin(memory), Some(error)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One in memory that holds zeros.
+    fn begin(memory: Memory) -> Self {
         // Greater than what any store before this one has given away, which would have to be a thousand million numbers in a
         // second.
         let first = u64::try_from(boot_time().as_nanos()).unwrap_or(1);
@@ -109,7 +135,7 @@ impl Store {
                 place.store(word, Ordering::Release);
             }
         }
-        Ok(Self::over(memory))
+        Self::over(memory)
     }
 
     /// The one that somebody has left behind.

@@ -82,6 +82,19 @@ fn what_is_no_store_of_this_version_is_refused() {
     // So it is before it has been made.
     word(AT_MAGIC).store(0, Ordering::Relaxed);
     assert!(matches!(open(), Err(StoreError::Magic)));
+    // Its memory is as good as any, with nothing in it.
+    store.put(Kind::Text, 1, 0, b"of another version");
+    let given = store.next();
+    let (other, error) = Store::open_or_begin(store.as_fd().try_clone_to_owned().unwrap()).unwrap();
+    assert!(matches!(error, Some(StoreError::Magic)));
+    assert_eq!(text(&other, 1), None);
+    assert!(other.next() > given);
+    assert!(other.put(Kind::Text, 1, 0, b"of this one"));
+    let (third, error) = Store::open_or_begin(other.as_fd().try_clone_to_owned().unwrap()).unwrap();
+    assert_eq!(
+        (text(&third, 1).unwrap(), error.is_none()),
+        (b"of this one".to_vec(), true)
+    );
     let file = std::fs::File::open("/dev/null").unwrap();
     assert!(matches!(Store::open(file.into()), Err(StoreError::Kind)));
 }
