@@ -171,15 +171,18 @@ impl Kept {
 
     /// What workers before this one knew. If nothing can be made of it, it begins anew.
     pub(super) fn open_store(&mut self) -> io::Result<Store> {
-        match Store::open(self.store.try_clone()?) {
-            Ok(store) => Ok(store),
+        let (store, lost) = match Store::open_or_begin(self.store.try_clone()?) {
+            Ok(opened) => opened,
             Err(why) => {
-                tracing::warn!(%why, "what was known of containers and open files is lost");
                 let store = Store::create()?;
                 self.store = store.as_fd().try_clone_to_owned()?;
-                Ok(store)
+                (store, Some(why))
             }
+        };
+        if let Some(why) = lost {
+            tracing::warn!(%why, "what was known of containers and open files is lost");
         }
+        Ok(store)
     }
 
     pub(super) fn fuse(&self) -> &OwnedFd {
