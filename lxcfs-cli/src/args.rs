@@ -2,12 +2,16 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use lxcfs_core::mountinfo::Device;
 use lxcfs_core::{CpuIds, CpuList, CpuView, Pid, ViewOptions};
 
+use crate::doctor::Group;
 use crate::run::amount;
+use crate::top::Sort;
 
 const AFTER_HELP: &str = "\
 Exit status:
@@ -19,7 +23,8 @@ Exit status:
 Examples:
   lxcfs-cli run --memory 256M --cpus 1.5 -- free -m
   lxcfs-cli render meminfo --pid 4711
-  lxcfs-cli explain meminfo --pid 4711";
+  lxcfs-cli explain meminfo --pid 4711
+  lxcfs-cli compare --pid 4711";
 
 /// What a container should see in /proc and /sys
 ///
@@ -39,6 +44,11 @@ pub(crate) enum Command {
     List(List),
     /// Say for each line of a virtual file where it comes from
     Explain(Explain),
+    /// Show what the host has and what a container sees of it, side by side
+    Compare(Compare),
+    /// Show all containers, one a line, with bars: memory, CPU, load
+    #[command(after_help = TOP_AFTER_HELP)]
+    Top(Top),
     /// Keep all that is read for a process, as a directory to look at elsewhere
     Record(Record),
     /// Run a command in a limited container that sees its own limits
@@ -46,6 +56,22 @@ pub(crate) enum Command {
     Run(Run),
     /// Show each container its own /proc and /sys: the daemon lxcfs, in the foreground
     Mount(Mount),
+    /// Say how containers get the files: flags, or a file for an engine, a runtime or a cluster
+    Inject(crate::inject::Inject),
+    /// Bind the files into a container that a runtime is making
+    Hook(crate::hook::Hook),
+    /// Give containers their files as they are created: a plugin of containerd, CRI-O or Docker
+    #[command(long_about = crate::nri::ABOUT, after_help = crate::nri::AFTER_HELP)]
+    Nri(crate::nri::Args),
+    /// Bind files into a running container
+    #[command(hide = true)]
+    NriGive(crate::nri::inside::Args),
+    /// Give running containers the files of the live daemon in place of those of one that is gone
+    #[command(long_about = REMOUNT_ABOUT, after_help = REMOUNT_AFTER_HELP)]
+    Remount(Remount),
+    /// Look at this machine and say what works, what does not and what mends it
+    #[command(after_help = DOCTOR_AFTER_HELP)]
+    Doctor(Doctor),
     /// Have a daemon end; with --unmount, nothing stays mounted, whoever keeps it
     Stop(Stop),
     /// Print the completions of a shell
@@ -165,6 +191,54 @@ pub(crate) struct Explain {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Compare {
+    #[command(flatten)]
+    pub(crate) whose: Whose,
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) policies: Policies,
+}
+
+const TOP_AFTER_HELP: &str = "\
+Keys: q quits, / filters by name, space pauses. n, p, m, c, l, u, t sort by name, pid, memory, CPU, load, uptime, tasks; \
+r turns the order around.
+
+A container is a pid namespace other than the host's; its line is called by its first process. Its values are those \
+that it would see in its own /proc: 100% of CPU is its quota.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Top {
+    /// How long to wait between two looks, in seconds
+    #[arg(long, short = 'd', value_name = "SECONDS", default_value = "2", value_parser = interval)]
+    pub(crate) interval: Duration,
+    /// Print one table and end; so it is too where the standard output is no terminal
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Show only containers in whose name, host name, command or pid these letters are
+    #[arg(long, short, value_name = "TEXT", default_value = "")]
+    pub(crate) filter: String,
+    /// Sort by that column
+    #[arg(long, short, value_enum, default_value_t)]
+    pub(crate) sort: Sort,
+    #[command(flatten)]
+    pub(crate) policies: Policies,
+}
+
+/// A tenth of a second at least, an hour at most.
+fn interval(text: &str) -> Result<Duration, String> {
+    let limits = Duration::from_millis(100)..=Duration::from_secs(3600);
+    let seconds = text
+        .parse()
+        .ok()
+        .and_then(|secs| Duration::try_from_secs_f64(secs).ok());
+    seconds
+        .filter(|length| limits.contains(length))
+        .ok_or_else(|| "not a number of seconds from 0.1 to 3600".to_owned())
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Record {
     /// The process that asks: its number, or `self`
     #[arg(long, value_name = "PID|self", value_parser = Process::parse)]
@@ -267,6 +341,84 @@ everybody, or no longer.";
 pub(crate) struct Mount {
     #[command(flatten)]
     pub(crate) daemon: lxcfs_fuse::daemon::Args,
+}
+
+const REMOUNT_ABOUT: &str = "\
+Give running containers the files of the live daemon in place of those of one that is gone
+
+Looks at the mounts of every mount namespace and replaces those of type fuse.lxcfs whose daemon has ended, so that \
+reading them says ENOTCONN. The live file is put beneath the dead one, which is then taken away: nobody in the container sees \
+the host's file in between. Mounts of another daemon that lives are left alone, and so are those that a process \
+holds for a daemon to come. It may be run at any time.
+
+Files that a process of the container has open stay dead: they are to be opened again.";
+
+const REMOUNT_AFTER_HELP: &str = "\
+Exit status:
+  0  nothing is dead, or nothing is any more
+  1  something is left dead, or could not be looked at; also if --dry-run has found something
+  2  the command line is wrong";
+
+#[derive(Debug, Args)]
+pub(crate) struct Remount {
+    /// Heal all mount namespaces, which is the default
+    #[arg(long, conflicts_with = "pid")]
+    pub(crate) all: bool,
+
+    /// Heal only the mount namespace of this process; may be repeated
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(Pid).range(1..))]
+    pub(crate) pid: Vec<Pid>,
+
+    /// Where the live daemon has mounted [default: the only place where one is served]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) mountpoint: Option<PathBuf>,
+
+    /// The directory of its slots, if it has any
+    #[arg(long, value_name = "DIR")]
+    pub(crate) slots: Option<PathBuf>,
+
+    /// Replace only mounts of this file system, as the third word of mountinfo names it; may be repeated
+    #[arg(long, value_name = "MAJOR:MINOR")]
+    pub(crate) device: Vec<Device>,
+
+    /// Change nothing, and say what would be done
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+
+    /// How long one namespace may take, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) limit: u64,
+
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+const DOCTOR_AFTER_HELP: &str = "\
+It only looks, and never waits for a file system that does not answer.
+
+Exit status:
+  0  healthy; there may be warnings
+  1  something does not work; the line says what mends it
+  2  the command line is wrong";
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Only these groups of checks
+    #[arg(long, value_enum, value_name = "GROUP", value_delimiter = ',', num_args = 1..)]
+    pub(crate) only: Vec<Group>,
+
+    /// Only what the container in which this runs sees
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) here: bool,
+
+    /// Where the daemon has mounted [default: wherever one is]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) mountpoint: Option<PathBuf>,
+
+    /// Print a JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use lxcfs_core::CaptureError;
 use lxcfs_core::live::{RecordError, ResolveError};
+use lxcfs_core::{CaptureError, Pid};
 
 /// A subcommand could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,10 @@ pub(crate) enum Failure {
     Resolve(#[from] ResolveError),
     #[error(transparent)]
     Record(#[from] RecordError),
+    #[error("{}: no answer for {seconds} s; the kernel may wait for a FUSE server or a process that is stuck", path.display())]
+    NoAnswer { path: PathBuf, seconds: u64 },
+    #[error("process {pid}: {cause}")]
+    Process { pid: Pid, cause: CaptureError },
     #[error("{}: {doing}: {cause}", path.display())]
     File {
         path: PathBuf,
@@ -27,10 +31,20 @@ pub(crate) enum Failure {
     Output(#[from] io::Error),
     #[error(transparent)]
     Daemon(#[from] lxcfs_fuse::daemon::Error),
+    #[error("signals: {0}")]
+    Signals(io::Error),
+    #[error("a thread: {0}")]
+    Thread(io::Error),
+    #[error(transparent)]
+    Heal(#[from] lxcfs_fuse::heal::HealError),
     #[error(transparent)]
     Stop(#[from] lxcfs_fuse::daemon::AskError),
     #[error(transparent)]
     Run(#[from] crate::run::RunError),
+    #[error(transparent)]
+    Inject(#[from] crate::inject::InjectError),
+    #[error(transparent)]
+    Hook(#[from] crate::hook::HookError),
 }
 
 impl Failure {

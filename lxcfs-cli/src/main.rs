@@ -12,17 +12,26 @@
 compile_error!("lxcfs-cli is made of cgroups, namespaces and /proc: it runs on Linux only");
 
 mod args;
+mod compare;
 mod completions;
+mod doctor;
 mod explain;
+mod facts;
 mod failure;
+mod figures;
+mod hook;
+mod inject;
 mod list;
 mod man;
 mod mount;
+mod nri;
 mod record;
+mod remount;
 mod render;
 mod run;
 mod stop;
 mod subject;
+mod top;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -30,6 +39,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::{Cli, Command};
+use failure::Failure;
 
 const FAILED: u8 = 1;
 const WRONG_COMMAND_LINE: u8 = 2;
@@ -42,6 +52,9 @@ fn main() -> ExitCode {
     if let Some(status) = run::inside(std::env::args_os()) {
         return status;
     }
+    if let Some(status) = lxcfs_fuse::heal::inside(std::env::args_os()) {
+        return status;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error),
@@ -52,16 +65,36 @@ fn main() -> ExitCode {
         Command::Render(render) => render::render(&render, &mut out),
         Command::List(list) => list::list(&list, &mut out),
         Command::Explain(explain) => explain::explain(&explain, &mut out),
+        Command::Compare(compare) => compare::compare(&compare, &mut out),
+        Command::Top(top) => top::top(&top, &mut out),
         Command::Record(record) => record::record(&record),
         Command::Completions(completions) => completions::completions(&completions, &mut out),
         Command::Man(man) => man::man(&man, &mut out),
         Command::Mount(mount) => mount::mount(mount),
+        Command::Inject(inject) => inject::inject(&inject, &mut out),
+        Command::Hook(hook) => hook::hook(&hook),
+        Command::Nri(nri) => nri::nri(nri),
+        Command::NriGive(give) => return nri::inside::give(&give, &mut out),
+        Command::Remount(remount) => return status_of(remount::remount(&remount, &mut out)),
+        Command::Doctor(doctor) => return status_of(doctor::doctor(&doctor, &mut out)),
         Command::Stop(stop) => stop::stop(&stop),
         Command::Run(run) => return run::run(&run),
     };
     match done.and_then(|()| Ok(out.flush()?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&failure);
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// The exit status of a look that has found all to be well, or not.
+fn status_of(is_well: Result<bool, Failure>) -> ExitCode {
+    match is_well {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FAILED),
         Err(failure) => {
             complain(&failure);
             ExitCode::from(FAILED)

@@ -50,10 +50,18 @@ impl Subject {
     }
 
     pub(crate) fn view(&self, options: ViewOptions) -> ContainerView<'_> {
-        let source: &dyn Source = match &self.machine {
+        ContainerView::new(self.source(), &self.container, self.now).with_options(options)
+    }
+
+    /// The view of `nobody` in particular: of the host, where that is in no cgroup.
+    pub(crate) fn host_view<'s>(&'s self, nobody: &'s Container) -> ContainerView<'s> {
+        ContainerView::new(self.source(), nobody, self.now)
+    }
+
+    fn source(&self) -> &dyn Source {
+        match &self.machine {
             Machine::This(root) => root,
             Machine::Recorded(recording) => recording.source(),
-        };
-        ContainerView::new(source, &self.container, self.now).with_options(options)
+        }
     }
 }

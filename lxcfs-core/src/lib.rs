@@ -73,6 +73,7 @@
 //! * [`CpuModel`]: which CPUs a container sees, and why every file agrees.
 //! * [`state::cpu_account`]: how the counters of `/proc/stat` come about.
 //! * [`cgroup`]: what is read of a cgroup, on either version.
+//! * [`mountinfo`]: which mounts a mount namespace has.
 //! * [`live`]: how the container of a pid is found, and recording a machine.
 
 #![cfg_attr(not(feature = "live"), forbid(unsafe_code))]
@@ -86,8 +87,11 @@ pub mod error;
 pub mod explain;
 pub mod files;
 pub mod host;
+#[cfg(feature = "inject")]
+pub mod inject;
 #[cfg(feature = "live")]
 pub mod live;
+pub mod mountinfo;
 pub mod options;
 pub mod parse;
 pub mod source;

@@ -28,6 +28,7 @@ mod error;
 mod failure;
 mod fs;
 mod handles;
+pub mod heal;
 mod housekeeper;
 mod keeper;
 mod personality;

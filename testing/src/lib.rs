@@ -37,6 +37,7 @@ mod machine;
 mod patience;
 mod pid_namespace;
 mod running;
+pub mod runtime;
 pub mod storm;
 
 pub use act::{Act, act_if_told};

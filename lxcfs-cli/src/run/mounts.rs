@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lxcfs_core::TABLE;
+use lxcfs_core::inject::mounted_files;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 
@@ -18,7 +18,7 @@ pub(crate) fn furnish(place: &Path) -> Result<(), RunError> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     mount(Some("proc"), "/proc", Some("proc"), flags, NONE)
         .map_err(RunError::file("/proc", "cannot mount the container's own"))?;
-    for row in mounted_rows() {
+    for row in mounted_files() {
         let target = Path::new("/").join(row);
         // What the host has not, the container has not.
         if target.exists() {
@@ -27,28 +27,4 @@ pub(crate) fn furnish(place: &Path) -> Result<(), RunError> {
         }
     }
     umount2(place, MntFlags::MNT_DETACH).map_err(RunError::file(place, "cannot take the virtual files away"))
-}
-
-/// The rows of the table that are mounted: those in a directory of it come with that.
-fn mounted_rows() -> impl Iterator<Item = &'static str> {
-    let within = |path: &str| {
-        TABLE
-            .iter()
-            .filter(|file| file.is_directory())
-            .any(|dir| path.strip_prefix(dir.path).is_some_and(|below| below.starts_with('/')))
-    };
-    TABLE.iter().map(|file| file.path).filter(move |path| !within(path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_in_a_directory_come_with_it() {
-        let rows: Vec<_> = mounted_rows().collect();
-        assert!(rows.contains(&"proc/meminfo"));
-        assert!(rows.contains(&"sys/devices/system/cpu"));
-        assert!(!rows.contains(&"sys/devices/system/cpu/online"));
-    }
 }

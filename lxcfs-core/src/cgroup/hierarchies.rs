@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{CgroupPath, Cgroups, Controller, Version};
+use crate::mountinfo::Mount;
 use crate::parse;
 
 /// One mounted hierarchy.
@@ -130,15 +131,10 @@ impl Hierarchy {
 
 /// A line of mountinfo, if it mounts a cgroup hierarchy with controllers.
 fn mount_line(line: &[u8]) -> Option<Hierarchy> {
-    let mut words = line.split(|byte| *byte == b' ');
-    let root = unescape(words.nth(3)?);
-    let mount = unescape(words.next()?);
-    let mut rest = words.skip_while(|word| *word != b"-").skip(1);
-    let kind = rest.next()?;
-    let options = rest.nth(1)?;
-    let (version, controllers) = match kind {
+    let mount = Mount::parse(line)?;
+    let (version, controllers) = match mount.kind.as_bytes() {
         b"cgroup2" => (Version::V2, Vec::new()),
-        b"cgroup" => (Version::V1, v1_controllers(options)),
+        b"cgroup" => (Version::V1, v1_controllers(super_options(line))),
         _ => return None,
     };
     if version == Version::V1 && controllers.is_empty() {
@@ -146,10 +142,15 @@ fn mount_line(line: &[u8]) -> Option<Hierarchy> {
     }
     Some(Hierarchy {
         version,
-        mount,
-        root,
+        mount: mount.point,
+        root: mount.root,
         controllers,
     })
+}
+
+/// The options of the file system: the last word.
+fn super_options(line: &[u8]) -> &[u8] {
+    line.rsplit(|byte| *byte == b' ').next().unwrap_or_default()
 }
 
 /// The options of a v1 mount that are controllers; the others are these few.
@@ -170,25 +171,6 @@ fn v1_controllers(options: &[u8]) -> Vec<String> {
         .filter(|word| !word.contains('=') && !NO_CONTROLLERS.contains(word))
         .map(str::to_owned)
         .collect()
-}
-
-/// Undoes the kernel's octal escapes of space, tab, newline and backslash.
-fn unescape(word: &[u8]) -> PathBuf {
-    let mut bytes = Vec::with_capacity(word.len());
-    let mut rest = word;
-    while let Some((first, tail)) = rest.split_first() {
-        let escaped = match (first, tail) {
-            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) => {
-                let digit = |byte: &u8| byte.saturating_sub(b'0');
-                Some(((digit(a) << 6) | (digit(b) << 3) | digit(c), after))
-            }
-            _ => None,
-        };
-        let (byte, after) = escaped.unwrap_or((*first, tail));
-        bytes.push(byte);
-        rest = after;
-    }
-    PathBuf::from(OsStr::from_bytes(&bytes))
 }
 
 #[cfg(test)]
@@ -240,10 +222,5 @@ mod tests {
             cgroups.get(Controller::Tasks).unwrap().dir(),
             Path::new("/sys/fs/cgroup/memory/ct")
         );
-    }
-
-    #[test]
-    fn mount_points_are_unescaped() {
-        assert_eq!(unescape(br"/a\040b\134c\9"), Path::new("/a b\\c\\9"));
     }
 }

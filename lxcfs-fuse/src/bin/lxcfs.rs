@@ -5,12 +5,16 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use lxcfs_fuse::daemon::{self, CommandLine};
+use lxcfs_fuse::heal;
 
 /// What requests lie in survives us.
 #[global_allocator]
 static ALLOCATOR: lxcfs_fuse::Buffers = lxcfs_fuse::Buffers;
 
 fn main() -> ExitCode {
+    if let Some(status) = heal::inside(std::env::args_os()) {
+        return status;
+    }
     let said = match CommandLine::try_parse() {
         Ok(command_line) => daemon::run(command_line.args).map_err(|error| error.to_string()),
         Err(shown) => {

@@ -147,6 +147,14 @@ pub struct Args {
     #[arg(long, value_name = "NUMBER", help_heading = OWN, value_parser = clap::value_parser!(u64).range(THREADS))]
     pub(super) threads: Option<u64>,
 
+    /// A directory of slots: mounts from which containers are bound as slaves, so that a restart heals them at once
+    #[arg(long, value_name = "DIR", help_heading = OWN)]
+    pub(super) slots: Option<PathBuf>,
+
+    /// Do not look for mounts of daemons before this one in running containers
+    #[arg(long, help_heading = OWN)]
+    pub(super) no_sweep: bool,
+
     /// The configuration file [default: /etc/lxcfs/lxcfs.toml if it is there]
     #[arg(long, value_name = "FILE", help_heading = OWN)]
     pub(super) config: Option<PathBuf>,
@@ -211,6 +219,11 @@ impl Args {
         }
     }
 
+    /// Where it is written down which file systems were served: beside the pid file.
+    pub(super) fn device_record(&self) -> PathBuf {
+        self.pid_file().with_extension("devices")
+    }
+
     /// Where the control socket is.
     pub(super) fn control(&self) -> PathBuf {
         control::beside(&self.pid_file())
@@ -240,7 +253,10 @@ impl Args {
         };
         from_root(&mut self.mountpoint)?;
         from_root(&mut self.runtime_dir)?;
-        for path in [&mut self.pidfile, &mut self.config].into_iter().flatten() {
+        for path in [&mut self.pidfile, &mut self.config, &mut self.slots]
+            .into_iter()
+            .flatten()
+        {
             from_root(path)?;
         }
         Ok(self)

@@ -2,6 +2,7 @@
 
 use super::args::Args;
 use super::error::Error;
+use super::healing::Healing;
 use super::pid_file::PidFile;
 use super::signals::{Event, Events};
 use super::start::{Claim, Start};
@@ -19,6 +20,7 @@ pub(super) fn keep(args: Args, program: &Program, start: Start, events: &Events)
         args,
         claim,
         pid_file: None,
+        healing: start.healing,
     };
     // What was mounted just now is nobody's if nobody begins to serve it; and the keeper unmounts at its end.
     let keeper = Keeper::new((start.kept, start.shown), program, times, linger, events, begun)?;
@@ -35,6 +37,7 @@ struct Found {
     args: Args,
     claim: Claim,
     pid_file: Option<PidFile>,
+    healing: Option<Healing>,
 }
 
 impl Begun for Found {
@@ -46,6 +49,10 @@ impl Begun for Found {
         let (pid_file, control) = self.claim.settle(&self.args)?;
         self.pid_file = Some(pid_file);
         tracing::info!("keeping");
+        if let Some(healing) = self.healing.take() {
+            // A keeper waits for nobody but its workers.
+            healing.begin();
+        }
         Ok(control)
     }
 

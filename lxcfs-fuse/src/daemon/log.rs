@@ -19,7 +19,7 @@ use tracing_subscriber::{Layer, Registry, reload};
 /// How much is logged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum LogLevel {
+pub enum LogLevel {
     /// What could not be done
     Error,
     /// What is not as it should be, too
@@ -35,7 +35,7 @@ pub(super) enum LogLevel {
 
 /// How it is logged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogFormat {
+pub enum LogFormat {
     /// Lines for people
     #[default]
     Text,
@@ -68,13 +68,13 @@ type Output = Box<dyn Layer<Filtered> + Send + Sync>;
 
 /// The log of this process.
 #[derive(Debug)]
-pub(super) struct Log {
+pub struct Log {
     filter: reload::Handle<Targets, Registry>,
 }
 
 impl Log {
     /// From now on, what is logged goes to the standard error. If the process has a log already, it goes there.
-    pub(super) fn start(level: LogLevel, format: LogFormat) -> Self {
+    pub fn start(level: LogLevel, format: LogFormat) -> Self {
         let (filter, handle) = reload::Layer::new(level.filter());
         let journal = is_journal();
         let output = match (format, journal) {
@@ -89,7 +89,7 @@ impl Log {
     }
 
     /// From now on, that much is logged.
-    pub(super) fn set_level(&self, level: LogLevel) {
+    pub fn set_level(&self, level: LogLevel) {
         // It only fails if the log is not ours, see above.
         let _ = self.filter.reload(level.filter());
     }

@@ -3,6 +3,7 @@
 mod args;
 mod config;
 mod error;
+mod healing;
 mod keep;
 mod layers;
 mod log;
@@ -19,6 +20,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub use args::{Args, CommandLine};
 pub use config::ConfigError;
 pub use error::Error;
+pub use log::{Log, LogFormat, LogLevel};
 pub use pid_file::PidFileError;
 
 pub use crate::keeper::KeepError;
@@ -27,7 +29,6 @@ pub use crate::keeper::ask::{AskError, stop};
 use args::Keep;
 use config::Config;
 use layers::{Layers, lay};
-use log::Log;
 use serving::Daemon;
 use signals::Events;
 

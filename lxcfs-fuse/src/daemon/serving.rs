@@ -78,6 +78,7 @@ impl Daemon {
             mail,
             taker: _,
             is_new,
+            healing,
         } = start;
         if let Some(mail) = &mail {
             wait_for_turn(mail)?;
@@ -135,6 +136,9 @@ impl Daemon {
         }
         if by_systemd {
             daemon.store(before, is_new);
+        }
+        if let Some(healing) = healing {
+            healing.begin().wait();
         }
         notify::ready(daemon.shown.host());
         Ok(daemon)

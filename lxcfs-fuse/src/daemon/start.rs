@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use super::args::Args;
 use super::error::Error;
+use super::healing::Healing;
 use super::notify;
 use super::pid_file::PidFile;
 use crate::keeper::ask::{AskError, Talk};
@@ -51,6 +52,8 @@ pub(super) struct Start {
     pub(super) taker: Option<OwnedFd>,
     /// It is new: nobody but us has it.
     pub(super) is_new: bool,
+    /// What is to be healed once it is served; a worker heals nobody.
+    pub(super) healing: Option<Healing>,
 }
 
 /// How others will find us.
@@ -80,6 +83,7 @@ pub(super) fn from_keeper(mut passed: Vec<(String, OwnedFd)>) -> Result<Start, E
         mail,
         taker,
         is_new: false,
+        healing: None,
     })
 }
 
@@ -89,6 +93,7 @@ pub(super) fn from_anywhere(
     options: &MountOptions,
     mut passed: Vec<(String, OwnedFd)>,
 ) -> Result<Start, Error> {
+    let healing = Healing::before_mount(args, options.psi_poll);
     let pid_file = named(&mut passed, PID_FILE).map(|held| PidFile::still_held(&args.pid_file(), held));
     let taker = named(&mut passed, TAKER);
     let mut claim = Claim {
@@ -111,6 +116,7 @@ pub(super) fn from_anywhere(
             mail: None,
             taker,
             is_new: false,
+            healing: Some(healing),
         });
     }
     // Without the word, only from a worker that was left alone: it has no pid file.
@@ -128,6 +134,7 @@ pub(super) fn from_anywhere(
             mail: None,
             taker: None,
             is_new: false,
+            healing: Some(healing),
         });
     }
     if claim.pid_file.is_none() {
@@ -141,6 +148,7 @@ pub(super) fn from_anywhere(
         mail: None,
         taker: None,
         is_new: true,
+        healing: Some(healing),
     })
 }
 

@@ -9,14 +9,14 @@
     reason = "this is test code"
 )]
 
-mod bundle;
 mod clients;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod runtime;
 
+use lxcfs_testing::runtime::{Runtime, rootfs};
 use lxcfs_testing::{Daemon, skipped};
-use runtime::{Limits, Runtime};
+use runtime::Limits;
 
 /// Runs all clients in a container of that runtime.
 fn clients_in(runtime: Runtime, limits: &Limits, unprivileged: bool) {
@@ -31,11 +31,11 @@ fn clients_with(arguments: &[&str], runtime: Runtime, limits: &Limits, unprivile
     if let Some(missing) = runtime.missing() {
         return skipped(missing);
     }
-    let Some(rootfs) = runtime::rootfs() else {
+    let Some(rootfs) = rootfs() else {
         return skipped("a root file system: .ci/rootfs makes it from Debian's archives");
     };
     let script = clients::script();
-    let finished = runtime.run(&daemon, &rootfs, limits, unprivileged, &script);
+    let finished = runtime::run(runtime, &daemon, &rootfs, limits, unprivileged, &script);
     let said = finished.text();
     assert!(
         finished.status.success(),

@@ -4,11 +4,17 @@
 //!
 //! OCI runtime specification, `config.md` and `config-linux.md`.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "JSON is written here, and numbers of percents"
+)]
+
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::runtime::Limits;
+use super::Contained;
 
 /// What an engine gives to containers that ask for nothing.
 const CAPABILITIES: [&str; 11] = [
@@ -26,22 +32,17 @@ const CAPABILITIES: [&str; 11] = [
 ];
 
 /// Writes `config.json` for a container below that cgroup, that runs `files/script` of that directory.
-pub(crate) fn write(
-    dir: &Path,
-    rootfs: &Path,
-    above: &str,
-    limits: &Limits,
-    binds: &[(String, String)],
-    unprivileged: bool,
-) {
+pub(super) fn write(dir: &Path, above: &str, contained: &Contained<'_>) {
+    let rootfs = contained.rootfs;
     // The user of an unprivileged container has to come through.
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(dir, open).unwrap();
 
     let mut mounts = usual_mounts();
-    let bind = |from: &str, to: &str| json!({"destination": to, "source": from, "type": "bind", "options": ["rbind"]});
-    mounts.push(bind(dir.join("files").to_str().unwrap(), "/mnt"));
-    mounts.extend(binds.iter().map(|(from, to)| bind(from, to)));
+    mounts.push(json!({
+        "destination": "/mnt", "source": dir.join("files"), "type": "bind", "options": ["rbind"],
+    }));
+    mounts.extend(contained.mounts.iter().cloned());
 
     let mut namespaces: Vec<Value> = ["pid", "ipc", "uts", "mount", "cgroup", "network"]
         .iter()
@@ -49,15 +50,18 @@ pub(crate) fn write(
         .collect();
     let mut linux = json!({
         "cgroupsPath": format!("/{above}/container"),
-        "resources": resources(limits),
+        "resources": resources(contained),
         "maskedPaths": ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug"],
         "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
     });
-    if unprivileged {
+    if contained.unprivileged {
         namespaces.push(json!({"type": "user"}));
         let ids = json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
         linux["uidMappings"] = ids.clone();
         linux["gidMappings"] = ids;
+    }
+    if let Some(propagation) = contained.root_propagation {
+        linux["rootfsPropagation"] = propagation.into();
     }
     linux["namespaces"] = namespaces.into();
     let config = json!({
@@ -77,6 +81,8 @@ pub(crate) fn write(
             "capabilities": {"bounding": CAPABILITIES, "effective": CAPABILITIES, "permitted": CAPABILITIES},
         },
         "mounts": mounts,
+        "annotations": contained.annotations,
+        "hooks": {"createContainer": contained.hooks},
         "linux": linux,
     });
     std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
@@ -102,17 +108,17 @@ fn usual_mounts() -> Vec<Value> {
     ]
 }
 
-fn resources(limits: &Limits) -> Value {
+fn resources(contained: &Contained<'_>) -> Value {
     let mut cpu = json!({});
-    if let Some(percent) = limits.quota_percent {
+    if let Some(percent) = contained.quota_percent {
         cpu["quota"] = (i64::from(percent) * 1000).into();
         cpu["period"] = 100_000.into();
     }
-    if let Some(cpus) = &limits.cpuset {
+    if let Some(cpus) = &contained.cpuset {
         cpu["cpus"] = cpus.as_str().into();
     }
     json!({
-        "memory": {"limit": limits.memory},
+        "memory": {"limit": contained.memory},
         "cpu": cpu,
         "devices": [{"allow": false, "access": "rwm"}],
     })

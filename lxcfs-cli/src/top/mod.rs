@@ -1,0 +1,43 @@
+//! `lxcfs-cli top`: all containers of this machine, one a line.
+
+mod beside_fuse;
+mod collect;
+mod columns;
+mod draw;
+mod find;
+mod hostname;
+mod live;
+mod model;
+mod name;
+mod once;
+
+use std::io::{IsTerminal as _, Write};
+
+use crate::args::Top;
+use crate::failure::Failure;
+use collect::Collector;
+use model::Model;
+
+pub(crate) use model::Sort;
+
+pub(crate) fn top(top: &Top, out: &mut dyn Write) -> Result<(), Failure> {
+    let collector = Collector::new(top.policies.options())?;
+    let mut model = Model::new(top.sort, &top.filter);
+    if !top.once && std::io::stdout().is_terminal() {
+        return live::live(top, collector, &mut model);
+    }
+    once::look_twice(top, collector, &mut model)?;
+    if model.look.secret > 0 {
+        crate::complain(&format_args!(
+            "{} processes of containers may not be looked at; run as root with CAP_SYS_PTRACE",
+            model.look.secret
+        ));
+    }
+    if let Some(place) = model.look.left_alone.first() {
+        crate::complain(&format_args!(
+            "{}: not read, because a FUSE file system stands there; run it on the host",
+            place.display()
+        ));
+    }
+    once::print(&model, out)
+}

@@ -1,0 +1,54 @@
+//! Flags and propagation of a mount that is attached nowhere yet.
+#![expect(unsafe_code, reason = "one system call, which neither nix nor rustix wraps")]
+
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::libc;
+
+/// What is set of a mount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Attributes {
+    /// `MOUNT_ATTR_…` to be set; none is taken away.
+    pub(super) set: u64,
+    /// `MS_PRIVATE`, `MS_SLAVE`, `MS_SHARED`.
+    pub(super) propagation: u64,
+}
+
+pub(super) const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY;
+pub(super) const NO_SUID: u64 = libc::MOUNT_ATTR_NOSUID;
+pub(super) const NO_DEV: u64 = libc::MOUNT_ATTR_NODEV;
+pub(super) const NO_EXEC: u64 = libc::MOUNT_ATTR_NOEXEC;
+
+// Those of libc are as wide as a register.
+pub(super) const PRIVATE: u64 = 1 << 18;
+pub(super) const SLAVE: u64 = 1 << 19;
+pub(super) const SHARED: u64 = 1 << 20;
+
+/// Sets them on the mount that the descriptor stands for.
+///
+/// # References
+///
+/// mount_setattr(2); Linux 5.12.
+pub(super) fn set(mount: BorrowedFd<'_>, attributes: Attributes) -> io::Result<()> {
+    let told = libc::mount_attr {
+        attr_set: attributes.set,
+        attr_clr: 0,
+        propagation: attributes.propagation,
+        userns_fd: 0,
+    };
+    // SAFETY: the path is a string with its NUL, the structure lives until the call is over and its size is told; the
+    // kernel writes to neither.
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            std::ptr::from_ref(&told),
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    Errno::result(answer).map(drop).map_err(io::Error::from)
+}
