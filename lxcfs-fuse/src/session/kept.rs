@@ -171,22 +171,18 @@ impl Kept {
 
     /// What workers before this one knew. If nothing can be made of it, it begins anew.
     pub(super) fn open_store(&mut self) -> io::Result<Store> {
-        let lost =
-            |why: &dyn std::fmt::Display| tracing::warn!(%why, "what was known of containers and open files is lost");
-        match Store::open_or_begin(self.store.try_clone()?) {
-            Ok((store, None)) => Ok(store),
-            // Where it is, whoever keeps it keeps the right one.
-            Ok((store, Some(why))) => {
-                lost(&why);
-                Ok(store)
-            }
+        let (store, lost) = match Store::open_or_begin(self.store.try_clone()?) {
+            Ok(opened) => opened,
             Err(why) => {
-                lost(&why);
                 let store = Store::create()?;
                 self.store = store.as_fd().try_clone_to_owned()?;
-                Ok(store)
+                (store, Some(why))
             }
+        };
+        if let Some(why) = lost {
+            tracing::warn!(%why, "what was known of containers and open files is lost");
         }
+        Ok(store)
     }
 
     pub(super) fn fuse(&self) -> &OwnedFd {

@@ -11,7 +11,7 @@ use crate::numbers::{number, size};
 use crate::storm::{Storm, a_while, can_be, storm};
 
 /// How long a worker is left alone at least: who dies younger is not followed at once when that happens again and again.
-const LIFE: Duration = Duration::from_millis(500);
+pub(crate) const LIFE: Duration = Duration::from_millis(500);
 
 #[test]
 fn workers_that_are_killed_are_missed_by_no_reader() {

@@ -3,10 +3,12 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
+use std::thread::sleep;
 
 use lxcfs_testing::storm::Outage;
 use lxcfs_testing::{Cgroup, Limits, Version};
 
+use crate::killed::LIFE;
 use crate::numbers::{number, size};
 use crate::storm::{Storm, can_be, storm};
 
@@ -43,6 +45,7 @@ fn out_of_memory(storm: &Storm) -> Outage {
         assert!(!worker.is_there(), "it has needed no memory");
     });
     assert_eq!(killed_for_memory(&cgroup), 1, "{}", storm.kept.log());
+    sleep(LIFE);
     outage
 }
 
