@@ -387,7 +387,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
         };
         if !self.kept.is_alive() {
             let aborted = mounts::on_top(&self.kept.mountpoint())
-                .is_ok_and(|top| top.is_some_and(|top| top.minor == self.minor()));
+                .is_ok_and(|top| top.is_some_and(|top| top.device.minor == self.minor()));
             return self.is_over(aborted).map(Some);
         }
         match worker.serves {
