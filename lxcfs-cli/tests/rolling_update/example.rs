@@ -6,6 +6,8 @@ use std::path::PathBuf;
 pub(crate) struct Container {
     /// The words of its command and their arguments.
     pub(crate) words: Vec<String>,
+    /// The words by which the kubelet asks whether it is ready.
+    pub(crate) probe: Vec<String>,
     /// The mounts: volume, place, propagation.
     pub(crate) mounts: Vec<[String; 3]>,
     /// How long its pod is given to end, in seconds.
@@ -26,6 +28,7 @@ pub(crate) fn daemon() -> Container {
     let (container, _) = after.split_once("- name: nri\n").unwrap();
     let lines = || container.lines().map(str::trim);
     let command = lines().find_map(|line| line.strip_prefix("command: [")?.strip_suffix(']'));
+    let probe = lines().find_map(|line| line.strip_prefix("exec: {command: [")?.strip_suffix("]}"));
     let arguments = lines().skip_while(|line| *line != "args:").skip(1);
     let arguments = arguments.map_while(|line| line.strip_prefix("- "));
     let mounts = lines().filter_map(|line| line.strip_prefix("- {name: ")?.strip_suffix('}'));
@@ -39,6 +42,7 @@ pub(crate) fn daemon() -> Container {
             .chain(arguments)
             .map(str::to_owned)
             .collect(),
+        probe: probe.unwrap().split(", ").map(str::to_owned).collect(),
         mounts: mounts.collect(),
         grace: grace.unwrap().parse().unwrap(),
     };

@@ -145,17 +145,17 @@ impl Node {
         command.arg(format!("--volume={TOOL}:/mnt/lxcfs-cli:ro"));
         command.arg("--rootfs").arg(&self.rootfs);
         let (program, arguments) = example.words.split_first().unwrap();
-        command.arg(Path::new("/mnt").join(Path::new(program).file_name().unwrap()));
-        command.args(more).args(arguments);
+        command.arg(in_pod(program)).args(more).args(arguments);
         let mut pod = Pod {
             node: self,
             number,
-            grace: example.grace,
+            example,
             podman: Running::start(command),
         };
         let serves = || fs::read_to_string(self.log_file(number)).is_ok_and(|log| log.contains("a worker serves"));
         let served = becomes_true(PATIENCE, || serves() || !pod.podman.is_running());
         assert!(served && serves(), "the daemon does not serve: {}", self.log());
+        assert!(pod.is_ready(), "the probe fails: {}", self.log());
         pod
     }
 
@@ -200,11 +200,16 @@ impl Drop for Node {
     }
 }
 
+/// Where a program of the image is in a pod of this test.
+fn in_pod(program: &str) -> PathBuf {
+    Path::new("/mnt").join(Path::new(program).file_name().unwrap())
+}
+
 /// A pod with the daemon.
 pub(crate) struct Pod<'n> {
     node: &'n Node,
     number: u32,
-    grace: u64,
+    example: example::Container,
     podman: Running<'n>,
 }
 
@@ -216,12 +221,25 @@ impl Pod<'_> {
         Running::start(command).finish().well().text().trim() == "true"
     }
 
+    /// Whether the example's probe says that it is ready.
+    pub(crate) fn is_ready(&self) -> bool {
+        let (program, arguments) = self.example.probe.split_first().unwrap();
+        let mut command = self.node.podman();
+        command.args(["exec", &self.node.name(self.number)]);
+        command.arg(in_pod(program)).args(arguments);
+        Running::start(command).finish().status.success()
+    }
+
     /// Tells it to end as the kubelet does, and waits until it has: by itself, in the time that its pod is given.
     pub(crate) fn stop(&self) {
         let mut command = self.node.podman();
-        command.args(["stop", &format!("--time={}", self.grace), &self.node.name(self.number)]);
+        command.args([
+            "stop",
+            &format!("--time={}", self.example.grace),
+            &self.node.name(self.number),
+        ]);
         let _: Finished = Running::start(command)
-            .finish_within(PATIENCE + Duration::from_secs(self.grace))
+            .finish_within(PATIENCE + Duration::from_secs(self.example.grace))
             .well();
         let mut command = self.node.podman();
         command.args(["inspect", "--format={{.State.ExitCode}}", &self.node.name(self.number)]);
