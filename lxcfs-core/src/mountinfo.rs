@@ -109,6 +109,12 @@ impl Mount {
         self.options.split(',').any(|one| one == option)
     }
 
+    /// Whether what is mounted below it elsewhere comes here, or what is mounted here goes elsewhere.
+    #[must_use]
+    pub fn propagates(&self) -> bool {
+        self.shared.is_some() || self.master.is_some()
+    }
+
     /// What of its file system is mounted, by the name that it had when it was.
     ///
     /// A name that its server could not confirm, because it had ended, is forgotten by the kernel, which then says
@@ -123,6 +129,19 @@ impl Mount {
 /// The mounts of a text, in the kernel's order: what is mounted over something comes after it.
 pub fn mounts(text: &[u8]) -> impl Iterator<Item = Mount> {
     parse::lines(text).filter_map(Mount::parse)
+}
+
+/// What is on top at a place: of what is mounted right there the last one, which hides the others.
+#[must_use]
+pub fn on_top(text: &[u8], point: &Path) -> Option<Mount> {
+    mounts(text).filter(|mount| mount.point == point).last()
+}
+
+/// The mount that a path is on: of those with the longest mount point the last one.
+#[must_use]
+pub fn mount_of(text: &[u8], path: &Path) -> Option<Mount> {
+    let above = mounts(text).filter(|mount| path.starts_with(&mount.point));
+    above.max_by_key(|mount| mount.point.components().count())
 }
 
 fn device(word: &[u8]) -> Option<Device> {
@@ -203,6 +222,24 @@ mod tests {
     fn a_root_that_the_kernel_has_forgotten_keeps_its_name() {
         let mount = one("1 0 0:5 /proc/stat//deleted /proc/stat rw - fuse.lxcfs lxcfs rw");
         assert_eq!(mount.original_root(), Path::new("/proc/stat"));
+    }
+
+    #[test]
+    fn the_mount_of_a_path_is_the_deepest_and_of_those_the_last() {
+        const TEXT: &[u8] = b"\
+21 1 254:1 / / rw,relatime - ext4 /dev/root rw
+30 21 0:40 / /var/lib/lxcfs ro,nosuid shared:7 - fuse.lxcfs lxcfs ro
+31 30 0:41 / /var/lib/lxcfs ro,nosuid master:3 propagate_from:2 - fuse.lxcfs lxcfs ro
+nonsense
+";
+        let minor = |found: Option<Mount>| found.map(|mount| (mount.device.minor, mount.propagates()));
+        let of = |path: &str| minor(mount_of(TEXT, Path::new(path)));
+        assert_eq!(of("/var/lib/lxcfs/proc/meminfo"), Some((41, true)));
+        assert_eq!(of("/var/lib/lxcfs2/x"), Some((1, false)));
+        let at = |path: &str| minor(on_top(TEXT, Path::new(path)));
+        assert_eq!(at("/var/lib/lxcfs"), Some((41, true)));
+        assert_eq!(at("/var/lib"), None);
+        assert_eq!(mount_of(b"", Path::new("/")), None);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod attributes;
 mod callers;
 mod counters;
 pub mod daemon;
+pub mod detached;
 mod entry;
 mod error;
 mod failure;

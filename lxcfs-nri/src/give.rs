@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-use crate::files::File;
 use crate::health::{Count, Health};
 use crate::service::Stop;
 
@@ -26,7 +25,7 @@ pub struct Running {
     /// Its first process.
     pub pid: u32,
     /// The files.
-    pub files: Vec<&'static File>,
+    pub files: Vec<&'static str>,
 }
 
 /// What has become of it.

@@ -50,11 +50,9 @@
 pub mod adjustment;
 mod connection;
 mod error;
-pub mod files;
 mod give;
 mod health;
 pub mod messages;
-pub mod mountinfo;
 pub mod mux;
 mod plugin;
 pub mod policy;
@@ -64,7 +62,6 @@ mod sources;
 pub mod ttrpc;
 
 pub use error::Error;
-pub use files::File;
 pub use give::{Give, Given, Running};
 pub use health::{Count, Health};
 pub use plugin::EVENTS;

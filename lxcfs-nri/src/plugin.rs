@@ -9,7 +9,6 @@ use std::sync::Arc;
 use prost::Message;
 
 use crate::adjustment::{self, Runtime};
-use crate::files::{File, Way};
 use crate::give::{Running, Work};
 use crate::health::{Count, Health};
 use crate::messages::{
@@ -167,7 +166,13 @@ impl<'a> Plugin<'a> {
         };
         match self.sources.look() {
             Ok(available) => {
-                let mounts = adjustment::mounts(self.runtime, &files, &available, &container.mounts);
+                let mounts = adjustment::mounts(
+                    self.runtime,
+                    &pod.runtime_handler,
+                    &files,
+                    &available,
+                    &container.mounts,
+                );
                 self.health.count(Count::Injected);
                 tracing::info!(id = container.id, name, mounts = mounts.len(), "is created with files");
                 CreateContainerResponse {
@@ -185,12 +190,12 @@ impl<'a> Plugin<'a> {
     /// Has a container that was started be given what could not be mounted.
     fn started(&self, pod: Option<PodSandbox>, container: Option<Container>) {
         let (pod, container) = (pod.unwrap_or_default(), container.unwrap_or_default());
-        let has = |file: &File| {
+        let has = |file: &str| {
             let mut own = container.mounts.iter();
             own.any(|mount| adjustment::is_same(&mount.destination, file))
         };
         if let Some(mut running) = self.running(&pod, &container) {
-            running.files.retain(|file| file.way == Way::AfterStart || !has(file));
+            running.files.retain(|file| !has(file));
             if !running.files.is_empty() {
                 self.put(vec![running]);
             }

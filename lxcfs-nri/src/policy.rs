@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::files::{self, FILES, File};
+use lxcfs_core::inject::{is_named, mounted_files};
+
 use crate::messages::{Container, PodSandbox};
 
 /// `"true"` or `"false"`: whether the pod's containers get files.
@@ -41,7 +42,7 @@ pub struct Policy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     /// These files.
-    Give(Vec<&'static File>),
+    Give(Vec<&'static str>),
     /// None.
     Skip(Why),
 }
@@ -88,9 +89,9 @@ impl Policy {
         }
         let mut files: Vec<_> = match said.about(FILES_OF).next() {
             Some((key, names)) => listed(&key, names, odd),
-            None => FILES.iter().collect(),
+            None => mounted_files().collect(),
         };
-        files.retain(|file| !self.without.iter().any(|name| name == file.name));
+        files.retain(|file| !self.without.iter().any(|name| is_named(file, name)));
         Choice::Give(files)
     }
 }
@@ -136,10 +137,10 @@ impl<'a> Said<'a> {
     }
 }
 
-fn listed(key: &str, names: &str, odd: &mut Vec<NotUnderstood>) -> Vec<&'static File> {
+fn listed(key: &str, names: &str, odd: &mut Vec<NotUnderstood>) -> Vec<&'static str> {
     let mut chosen = Vec::new();
     for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        let mut found = files::named(name).peekable();
+        let mut found = mounted_files().filter(|file| is_named(file, name)).peekable();
         if found.peek().is_none() {
             odd.push(NotUnderstood {
                 key: key.to_owned(),
@@ -187,7 +188,7 @@ mod tests {
         let Choice::Give(files) = choice else {
             panic!("{choice:?}")
         };
-        files.iter().map(|file| file.name).collect()
+        files.clone()
     }
 
     fn choose(policy: &Policy, pod: &PodSandbox, container: &Container) -> Choice {
@@ -202,7 +203,10 @@ mod tests {
         let mut policy = Policy::default();
         assert_eq!(choose(&policy, &pod(&[]), &container()), Choice::Skip(Why::Default));
         policy.default = ByDefault::Inject;
-        assert_eq!(names(&choose(&policy, &pod(&[]), &container())).len(), FILES.len());
+        assert_eq!(
+            names(&choose(&policy, &pod(&[]), &container())).len(),
+            mounted_files().count()
+        );
         policy.skip_namespaces = vec!["shop".to_owned()];
         assert_eq!(choose(&policy, &pod(&[]), &container()), Choice::Skip(Why::Default));
         // A pod that asks is given them there too.
@@ -246,7 +250,7 @@ mod tests {
                 &mut container.labels
             };
             *of = map(&[(INJECT, "true"), (FILES_OF, "uptime")]);
-            assert_eq!(names(&choose(&policy, &pod(&[]), &container)), ["uptime"]);
+            assert_eq!(names(&choose(&policy, &pod(&[]), &container)), ["proc/uptime"]);
         }
     }
 
@@ -264,19 +268,29 @@ mod tests {
         let all = pod(&[(INJECT, "true"), (FILES_OF, " meminfo, cpuinfo,meminfo,, pressure")]);
         assert_eq!(
             names(&choose(&policy, &all, &container())),
-            ["meminfo", "cpuinfo", "pressure", "pressure", "pressure"]
+            [
+                "proc/meminfo",
+                "proc/cpuinfo",
+                "proc/pressure/cpu",
+                "proc/pressure/io",
+                "proc/pressure/irq",
+                "proc/pressure/memory"
+            ]
         );
         let one = pod(&[
             (INJECT, "true"),
             (FILES_OF, "meminfo"),
             ("lxcfs.io/files.container.web", "sys-cpu"),
         ]);
-        assert_eq!(names(&choose(&policy, &one, &container())), ["sys-cpu"]);
+        assert_eq!(names(&choose(&policy, &one, &container())), ["sys/devices/system/cpu"]);
         let policy = Policy {
             without: vec!["pressure".to_owned()],
             ..policy
         };
-        assert_eq!(names(&choose(&policy, &all, &container())), ["meminfo", "cpuinfo"]);
+        assert_eq!(
+            names(&choose(&policy, &all, &container())),
+            ["proc/meminfo", "proc/cpuinfo"]
+        );
     }
 
     #[test]
@@ -289,7 +303,7 @@ mod tests {
             (FILES_OF, "meminfo,memory"),
         ]);
         let choice = policy.choose(&said, &container(), &mut odd);
-        assert_eq!(names(&choice), ["meminfo"]);
+        assert_eq!(names(&choice), ["proc/meminfo"]);
         let odd: Vec<_> = odd.iter().map(|one| (one.key.as_str(), one.value.as_str())).collect();
         assert_eq!(
             odd,

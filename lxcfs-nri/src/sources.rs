@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::files::{FILES, File};
-use crate::mountinfo::mount_of;
+use lxcfs_core::inject::mounted_files;
+use lxcfs_core::mountinfo::{Mount, mount_of};
 
 /// How long a look at the daemon's files may take. The runtime waits for us meanwhile, and two seconds at most.
 const LOOK: Duration = Duration::from_millis(500);
@@ -27,8 +27,8 @@ pub struct Available {
 impl Available {
     /// Whether it has that file.
     #[must_use]
-    pub fn has(&self, file: &File) -> bool {
-        self.paths.contains(file.path)
+    pub fn has(&self, file: &str) -> bool {
+        self.paths.contains(file)
     }
 }
 
@@ -124,12 +124,12 @@ impl Sources for Mounted {
 
 fn look(dir: &Path) -> Answer {
     let mut paths = BTreeSet::new();
-    for file in &FILES {
-        let path = dir.join(file.path);
+    for file in mounted_files() {
+        let path = dir.join(file);
         match path.symlink_metadata() {
             // A target that the kernel does not have would end the container.
-            Ok(_) if Path::new(&file.destination()).exists() => {
-                paths.insert(file.path);
+            Ok(_) if Path::new("/").join(file).exists() => {
+                paths.insert(file);
             }
             Ok(_) => {}
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
@@ -144,12 +144,12 @@ fn look(dir: &Path) -> Answer {
     if paths.is_empty() {
         return Err(Unavailable::NotThere(dir.display().to_string()));
     }
-    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mountinfo = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
     // If there is one mount for each file, they are alike.
     let one = paths.first().map_or_else(|| dir.to_owned(), |path| dir.join(path));
     Ok(Available {
         dir: dir.to_owned(),
-        propagates: mount_of(&mountinfo, &one).is_some_and(|mount| mount.propagates),
+        propagates: mount_of(&mountinfo, &one).as_ref().is_some_and(Mount::propagates),
         paths,
     })
 }

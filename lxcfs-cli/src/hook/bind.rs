@@ -2,15 +2,23 @@
 //!
 //! No path is followed out of the container: what its image has at a place may be a link to anywhere.
 
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use lxcfs_core::inject::Mount;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxFlags, open, openat2, statx};
+use lxcfs_fuse::detached::{self, Attributes};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, StatxFlags, open, openat2, statx};
 use rustix::io::Errno;
-use rustix::mount::{MountPropagationFlags, MoveMountFlags, OpenTreeFlags, mount_change, move_mount, open_tree};
+use rustix::mount::{MountPropagationFlags, mount_change};
 
 use super::error::HookError;
+
+/// It is read-only if the daemon's mount is, which it is unless pressure triggers are to be written.
+const ATTRIBUTES: Attributes = Attributes {
+    set: Attributes::OF_A_CONTAINER.set & !detached::READ_ONLY,
+    ..Attributes::OF_A_CONTAINER
+};
 
 /// The root of a container.
 pub(super) struct Binder {
@@ -51,29 +59,30 @@ impl Binder {
         let Some(target) = self.target(below)? else {
             return Ok(());
         };
-        // It has the flags of the mount that it is cloned from: the daemon's, which is read-only unless it was told otherwise.
-        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        let tree = open_tree(CWD, source, flags).map_err(|cause| match cause {
+        let live = open(source, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).map_err(|cause| match cause {
             Errno::NOENT => HookError::NoSource {
                 path: source.to_owned(),
             },
             cause => HookError::file(source, "cannot be bound")(cause),
         })?;
+        let tree = detached::copy(&live, Path::new("")).map_err(HookError::file(source, "cannot be bound"))?;
         if is_same_file_system(&tree, &target).map_err(HookError::file(source, "cannot be compared"))? {
             return Ok(());
         }
-        let empty = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-        move_mount(&tree, "", &target, "", empty)
-            .map_err(HookError::file(self.path.join(below), "cannot be mounted over"))?;
-        // The clone of a mount that is shared is its peer, and the container is to change nothing of the host's.
-        let change = |file: &OwnedFd| {
-            let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-            mount_change(path, MountPropagationFlags::DOWNSTREAM)
-        };
-        change(&tree).map_err(HookError::file(
-            self.path.join(below),
-            "cannot be separated from the host's",
-        ))
+        let separated = detached::set(tree.as_fd(), ATTRIBUTES);
+        // Before Linux 5.12 it can be done where it is mounted only. Nothing of the container runs yet.
+        let late = matches!(&separated, Err(cause) if cause.kind() == ErrorKind::Unsupported);
+        let cannot = "cannot be separated from the host's";
+        if !late {
+            separated.map_err(HookError::file(source, cannot))?;
+        }
+        detached::put_over(&tree, &target).map_err(HookError::file(self.path.join(below), "cannot be mounted over"))?;
+        if late {
+            let mounted = format!("/proc/self/fd/{}", tree.as_raw_fd());
+            mount_change(mounted, MountPropagationFlags::DOWNSTREAM)
+                .map_err(HookError::file(self.path.join(below), cannot))?;
+        }
+        Ok(())
     }
 
     /// What is at that place; none if nothing is.

@@ -103,7 +103,6 @@ fn json(value: &impl Serialize) -> String {
 
 /// Whether something is mounted there. Asks mountinfo: a daemon that hangs would make this hang too.
 fn is_there(source: &PathBuf) -> bool {
-    let mountinfo = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let mut places = mountinfo.lines().filter_map(|line| line.split(' ').nth(4));
-    places.any(|place| Path::new(place).starts_with(source))
+    let mountinfo = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+    lxcfs_core::mountinfo::mounts(&mountinfo).any(|mount| mount.point.starts_with(source))
 }

@@ -41,7 +41,7 @@ impl Children {
             .args(["--pid", &container.pid.to_string(), "--id", &container.id, "--source"])
             .arg(&self.source)
             .arg("--")
-            .args(container.files.iter().map(|file| file.path))
+            .args(&container.files)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

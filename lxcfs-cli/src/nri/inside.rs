@@ -1,11 +1,6 @@
 //! Binds files into a container that runs: in a process of its own, as it ends in the container's mount namespace.
 //!
-//! The mounts are made in a mount namespace of our own, read-only and downstream of the host's, and only then moved: at no
-//! time does the container have one that it could write to or spread to the host.
-//!
-//! # References
-//!
-//! open_tree(2), move_mount(2), mount_namespaces(7)
+//! Copies of the daemon's mounts are made on the host, and moved once they are read-only and downstream of it.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write};
@@ -13,14 +8,11 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use lxcfs_nri::mountinfo::{MountLine, mount_of};
+use lxcfs_core::mountinfo::{Mount, mount_of, on_top};
+use lxcfs_fuse::detached::{self, Attributes, Oneself};
 use nix::sched::CloneFlags;
-use rustix::fs::{CWD, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstatfs, openat, openat2};
+use rustix::fs::{CWD, Mode, OFlags, PROC_SUPER_MAGIC, fstatfs, openat};
 use rustix::io::Errno;
-use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount_bind, mount_change,
-    mount_remount, move_mount, open_tree, unmount,
-};
 
 /// The status when there is no such container any more.
 pub(super) const GONE: u8 = 3;
@@ -29,8 +21,6 @@ pub(super) const NOTHING_TO_GIVE: u8 = 4;
 /// What it says when it has taken all from the daemon that it needs.
 pub(super) const BEGINS: &str = "begins";
 
-/// To be mounted below what is at that place and not above it. Linux 6.5 and later have it.
-const BENEATH: MoveMountFlags = MoveMountFlags::from_bits_retain(0x200);
 /// `SYSFS_MAGIC` of `linux/magic.h`.
 const SYSFS_MAGIC: u32 = 0x6265_6572;
 
@@ -84,7 +74,7 @@ pub(crate) fn give(args: &Args, out: &mut impl Write) -> ExitCode {
 
 fn try_give(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     let container = Container::find(args.pid, &args.id)?;
-    let own = std::fs::read_to_string("/proc/self/mountinfo").map_err(namespace("reading mountinfo"))?;
+    let own = std::fs::read("/proc/self/mountinfo").map_err(namespace("reading mountinfo"))?;
     let mut missing = Vec::new();
     for file in &args.files {
         let source = args.source.join(file);
@@ -108,13 +98,14 @@ fn try_give(args: &Args, out: &mut impl Write) -> Result<(), Failure> {
     }
     let mut new = 0_usize;
     if !missing.is_empty() {
-        let trees = detached(&missing)?;
+        let trees = copies(&missing)?;
+        let oneself = Oneself::open().map_err(namespace("opening /proc/self"))?;
         writeln!(out, "{BEGINS}")?;
         out.flush()?;
         nix::sched::setns(&container.namespace, CloneFlags::CLONE_NEWNS)
             .map_err(|errno| namespace("entering the container's mount namespace")(errno.into()))?;
         for ((_, place), tree) in missing.iter().zip(&trees) {
-            if place.put(tree)? {
+            if place.put(&oneself, tree)? {
                 new = new.saturating_add(1);
             }
         }
@@ -127,19 +118,15 @@ fn namespace(doing: &'static str) -> impl FnOnce(io::Error) -> Failure {
     move |cause| Failure::Namespace { doing, cause }
 }
 
-fn mount_failed(path: &Path, doing: &'static str) -> impl FnOnce(Errno) -> Failure {
+fn mount_failed(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Failure {
     let path = path.to_owned();
-    move |errno| Failure::Mount {
-        path,
-        doing,
-        cause: errno.into(),
-    }
+    move |cause| Failure::Mount { path, doing, cause }
 }
 
 /// What is known of a container.
 struct Container {
     namespace: File,
-    mountinfo: String,
+    mountinfo: Vec<u8>,
 }
 
 impl Container {
@@ -155,9 +142,9 @@ impl Container {
         let read = |name: &str| {
             let mut text = Vec::new();
             open(name)?.read_to_end(&mut text).map_err(|_| Failure::Gone)?;
-            Ok::<_, Failure>(String::from_utf8_lossy(&text).into_owned())
+            Ok::<_, Failure>(text)
         };
-        if !read("cgroup")?.contains(id) {
+        if !String::from_utf8_lossy(&read("cgroup")?).contains(id) {
             return Err(Failure::Gone);
         }
         Ok(Self {
@@ -176,73 +163,50 @@ struct Place {
 }
 
 /// The place of a file in a container, unless it is taken: by what is to be put there, or by something of its own.
-fn place(live: Option<&MountLine>, mountinfo: &str, path: PathBuf) -> Option<Place> {
-    let there = mount_of(mountinfo, &path).filter(|mount| mount.mount_point == path);
-    let covered = match there {
+fn place(live: Option<&Mount>, mountinfo: &[u8], path: PathBuf) -> Option<Place> {
+    let covered = match on_top(mountinfo, &path) {
         None => false,
         Some(mount) if live.is_some_and(|live| live.device == mount.device) => return None,
-        Some(mount) if mount.kind.starts_with("fuse") => true,
+        Some(mount) if mount.kind.as_encoded_bytes().starts_with(b"fuse") => true,
         Some(_) => return None,
     };
     Some(Place { path, covered })
 }
 
 /// Copies of the mounts of those files that are nowhere mounted, read-only and downstream.
-fn detached(files: &[(PathBuf, Place)]) -> Result<Vec<OwnedFd>, Failure> {
-    nix::sched::unshare(CloneFlags::CLONE_NEWNS)
-        .map_err(|errno| namespace("making a mount namespace")(errno.into()))?;
-    mount_change("/", MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC)
-        .map_err(mount_failed(Path::new("/"), "making it downstream"))?;
-    let flags = MountFlags::BIND | MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    let mut trees = Vec::new();
-    for (source, _) in files {
-        mount_bind(source, source).map_err(mount_failed(source, "binding"))?;
-        mount_remount(source, flags, c"").map_err(mount_failed(source, "making it read-only"))?;
-        let tree = open_tree(
-            CWD,
+fn copies(files: &[(PathBuf, Place)]) -> Result<Vec<OwnedFd>, Failure> {
+    let copies = files.iter().map(|(source, _)| {
+        let copy = detached::copy(CWD, source).map_err(mount_failed(source, "copying its mount"))?;
+        detached::set(copy.as_fd(), Attributes::OF_A_CONTAINER).map_err(mount_failed(
             source,
-            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC,
-        )
-        .map_err(mount_failed(source, "copying its mount"))?;
-        trees.push(tree);
-    }
-    Ok(trees)
+            "making its copy read-only, for which Linux 5.12 is needed",
+        ))?;
+        Ok(copy)
+    });
+    copies.collect()
 }
 
 impl Place {
     /// Mounts that there, in the mount namespace that we are in; answers whether it did.
-    fn put(&self, tree: &OwnedFd) -> Result<bool, Failure> {
-        // No symbolic link leads it elsewhere, and to open a path asks no file system that it ends at.
-        let opened = openat2(
-            CWD,
-            &self.path,
-            OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            Mode::empty(),
-            ResolveFlags::NO_SYMLINKS,
-        );
-        let target = match opened {
+    fn put(&self, oneself: &Oneself, tree: &OwnedFd) -> Result<bool, Failure> {
+        let target = match detached::place(&self.path) {
             Ok(target) => target,
-            // It has no such place.
-            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(false),
-            Err(errno) => return Err(mount_failed(&self.path, "opening")(errno)),
+            Err(error) => {
+                return match Errno::from_io_error(&error) {
+                    // It has no such place.
+                    Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(false),
+                    _ => Err(mount_failed(&self.path, "opening")(error)),
+                };
+            }
         };
-        let state = fstatfs(&target);
-        let put = |flags: MoveMountFlags| {
-            let both = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
-            move_mount(tree.as_fd(), c"", target.as_fd(), c"", both | flags)
-        };
-        match (self.covered, state) {
+        match (self.covered, fstatfs(&target)) {
             (false, Ok(state)) if is_kernels_own(state.f_type) => {
-                put(MoveMountFlags::empty()).map_err(mount_failed(&self.path, "mounting over it"))?;
+                detached::put_over(tree, &target).map_err(mount_failed(&self.path, "mounting over it"))?;
                 Ok(true)
             }
             (true, Err(Errno::NOTCONN | Errno::CONNABORTED)) => {
-                if put(BENEATH).is_ok() {
-                    unmount(&self.path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW)
-                        .map_err(mount_failed(&self.path, "unmounting what is dead"))?;
-                } else {
-                    put(MoveMountFlags::empty()).map_err(mount_failed(&self.path, "mounting over what is dead"))?;
-                }
+                detached::replace(oneself, tree, &target)
+                    .map_err(mount_failed(&self.path, "replacing what is dead"))?;
                 Ok(true)
             }
             // It is something of the container's own, or it lives.
@@ -261,7 +225,7 @@ fn is_kernels_own(kind: rustix::fs::FsWord) -> bool {
 mod tests {
     use super::*;
 
-    const CONTAINER: &str = "\
+    const CONTAINER: &[u8] = b"\
 1 0 0:30 / / rw - overlay none rw
 2 1 0:31 / /proc rw - proc proc rw
 3 2 0:52 /proc/meminfo /proc/meminfo ro - fuse.lxcfs lxcfs ro
@@ -270,7 +234,7 @@ mod tests {
 ";
 
     fn found(path: &str) -> Option<Place> {
-        let host = "9 1 0:52 / /var/lib/lxcfs ro shared:1 - fuse.lxcfs lxcfs ro\n";
+        let host = b"9 1 0:52 / /var/lib/lxcfs ro shared:1 - fuse.lxcfs lxcfs ro\n";
         let live = mount_of(host, Path::new("/var/lib/lxcfs/proc/meminfo"));
         place(live.as_ref(), CONTAINER, path.into())
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 use clap::ValueEnum;
+use lxcfs_core::inject::{is_named, mounted_files};
 use lxcfs_fuse::daemon::{Log, LogFormat, LogLevel};
 use lxcfs_nri::{ByDefault, Health, Mounted, Options, Policy, Stop};
 use nix::sys::signal::{SigSet, Signal};
@@ -122,7 +123,7 @@ fn absolute(text: &str) -> Result<PathBuf, String> {
 }
 
 fn file(text: &str) -> Result<String, String> {
-    if lxcfs_nri::files::named(text).next().is_none() {
+    if !mounted_files().any(|file| is_named(file, text)) {
         return Err("no file of that name; --help shows them all".to_owned());
     }
     Ok(text.to_owned())

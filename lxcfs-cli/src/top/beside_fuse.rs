@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use lxcfs_core::parse;
+use lxcfs_core::mountinfo::mounts;
 use lxcfs_core::{Entry, Source, SourceError, SourceErrorKind};
 
 /// A source without the places below some mount points.
@@ -87,17 +87,10 @@ impl<S: Source> Source for BesideFuse<S> {
 /// The mount points of FUSE file systems in a mount table, less those that another mount hides.
 fn served(mountinfo: &[u8]) -> Vec<PathBuf> {
     let mut served: Vec<PathBuf> = Vec::new();
-    for line in parse::lines(mountinfo) {
-        let mut words = parse::words(line);
-        let Some(point) = words.nth(4).and_then(|word| std::str::from_utf8(word).ok()) else {
-            continue;
-        };
-        let Some(kind) = words.skip_while(|word| *word != b"-").nth(1) else {
-            continue;
-        };
-        served.retain(|place| !place.starts_with(point));
-        if kind.starts_with(b"fuse") {
-            served.push(PathBuf::from(point));
+    for mount in mounts(mountinfo) {
+        served.retain(|place| !place.starts_with(&mount.point));
+        if mount.kind.as_encoded_bytes().starts_with(b"fuse") {
+            served.push(mount.point);
         }
     }
     served

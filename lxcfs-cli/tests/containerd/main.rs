@@ -39,6 +39,19 @@ fn sees_its_limit(container: &Pod<'_>) {
     wait_until("a running container sees its own limit", || container.memory() == LIMIT);
 }
 
+/// Waits until its dead mounts have gone: they are not only hidden.
+fn has_live_mounts_only(container: &Pod<'_>) {
+    wait_until("all of it is healed", || {
+        let mounts = container.says("cat /proc/self/mountinfo");
+        let devices: std::collections::BTreeSet<_> = mounts
+            .lines()
+            .filter(|line| line.contains("fuse.lxcfs"))
+            .map(|line| line.split(' ').nth(2).unwrap().to_owned())
+            .collect();
+        devices.len() == 1
+    });
+}
+
 #[test]
 fn a_container_that_asks_sees_its_own_limits_from_its_first_moment() {
     on_each_node(|node, _containerd| {
@@ -165,16 +178,46 @@ fn what_a_dead_daemon_has_left_is_replaced_and_the_host_is_never_seen() {
                 assert!(line.contains(&own) || line.contains("endpoint"), "{seen}");
             }
         });
-        // The dead mounts have gone, they are not only hidden.
-        wait_until("all of it is healed", || {
-            let mounts = container.says("cat /proc/self/mountinfo");
-            let devices: std::collections::BTreeSet<_> = mounts
-                .lines()
-                .filter(|line| line.contains("fuse.lxcfs"))
-                .map(|line| line.split(' ').nth(2).unwrap().to_owned())
-                .collect();
-            devices.len() == 1
+        has_live_mounts_only(&container);
+    });
+}
+
+#[test]
+fn a_daemon_that_comes_back_heals_what_a_plugin_gave_that_stays_connected() {
+    on_each_node(|node, _containerd| {
+        let lxcfs = node.lxcfs();
+        let plugin = node.plugin(&[]);
+        let container = node.container("asks", &[ASKS]);
+        assert_eq!(container.memory(), LIMIT);
+        lxcfs.kill();
+        wait_until("nothing can be read", || {
+            container.says("cat /proc/meminfo 2>&1 || true").contains("endpoint")
         });
+        let _lxcfs = node.lxcfs();
+        wait_until("the container is healed", || {
+            let said = container.says("grep MemTotal /proc/meminfo 2>&1 || true");
+            let own = said.contains(&format!(" {} kB", LIMIT << 10));
+            assert!(own || said.contains("endpoint"), "{said}");
+            own
+        });
+        has_live_mounts_only(&container);
+        // It was not the plugin's work: that has looked at what runs once, when it came.
+        assert_eq!(plugin.said().matches("what runs already").count(), 1);
+        assert!(plugin.end().status.success());
+    });
+}
+
+#[test]
+fn with_two_plugins_at_once_as_in_a_rolling_update_a_container_starts_and_has_each_file_once() {
+    on_each_node(|node, _containerd| {
+        let _lxcfs = node.lxcfs();
+        let _old = node.plugin(&[]);
+        let _new = node.plugin(&[]);
+        let container = node.container("asks", &[ASKS]);
+        assert_eq!(container.memory(), LIMIT);
+        let mounts = container.says("cat /proc/self/mountinfo");
+        let places = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+        assert_eq!(places.filter(|place| *place == "/proc/meminfo").count(), 1, "{mounts}");
     });
 }
 

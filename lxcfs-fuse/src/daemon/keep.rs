@@ -25,7 +25,7 @@ pub(super) fn keep(args: Args, program: &Program, start: Start, events: &Events)
     // What was mounted just now is nobody's if nobody begins to serve it; and the keeper unmounts at its end.
     let keeper = Keeper::new((start.kept, start.shown), program, times, linger, events, begun)?;
     let end = keeper.keep()?;
-    if linger && end == End::HandedOver {
+    if linger && end == (End::HandedOver { told: false }) {
         tracing::info!("waiting to be told to end");
         while !matches!(events.next().map_err(KeepError::Signals)?, Event::End(_)) {}
     }

@@ -15,6 +15,7 @@ use super::error::Error;
 use super::healing::Healing;
 use super::notify;
 use super::pid_file::PidFile;
+use crate::heal;
 use crate::keeper::ask::{AskError, Talk};
 use crate::keeper::control::Control;
 use crate::keeper::packet::Word;
@@ -288,11 +289,11 @@ fn prepare(mountpoint: &Path) -> Result<(), Error> {
         let Some(top) = mounts::on_top(mountpoint).map_err(failed)? else {
             break;
         };
-        if !top.is_lxcfs() || is_alive(mountpoint) {
+        if !heal::is_lxcfs(&top) || is_alive(mountpoint) {
             break;
         }
-        tracing::warn!(mountpoint = %mountpoint.display(), minor = top.minor, "a dead mount is there; unmounting it");
-        if !mounts::unmount(mountpoint, top.minor).map_err(failed)? {
+        tracing::warn!(mountpoint = %mountpoint.display(), minor = top.device.minor, "a dead mount is there; unmounting it");
+        if !mounts::unmount(mountpoint, top.device.minor).map_err(failed)? {
             break;
         }
     }

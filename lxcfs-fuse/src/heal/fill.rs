@@ -7,9 +7,9 @@ use std::path::Path;
 use lxcfs_core::mountinfo::{Device, Mount};
 use nix::mount::{MsFlags, mount};
 
+use crate::detached::{self, Attributes, Oneself, PRIVATE, SHARED, copy, place, put_over};
+
 use super::bounded::say;
-use super::mount_attr::{self, Attributes, PRIVATE, SHARED};
-use super::place::{Oneself, copy, place, put_over};
 use super::plan::is_lxcfs;
 use super::slots;
 use super::wire::{Said, Source};
@@ -51,7 +51,7 @@ pub(super) fn fill(source: &Source, prune: &[(std::ffi::OsString, u64)], flags: 
                     set: flags,
                     propagation,
                 };
-                mount_attr::set(copy.as_fd(), attributes)?;
+                detached::set(copy.as_fd(), attributes)?;
             }
             put_over(&copy, &place)?;
         }

@@ -11,11 +11,14 @@ use std::path::{Path, PathBuf};
 
 use lxcfs_core::mountinfo::{Device, Mount};
 
+use crate::detached::{
+    self, Attributes, NO_DEV, NO_EXEC, NO_SUID, Oneself, PRIVATE, READ_ONLY, Replaced, SLAVE, copy, place, put_over,
+};
+
 use super::bounded::say;
-use super::mount_attr::{self, Attributes, NO_DEV, NO_EXEC, NO_SUID, PRIVATE, READ_ONLY, SLAVE};
-use super::place::{Oneself, Space, copy, place, put_beneath, put_over};
 use super::plan::{Step, is_lxcfs, is_on_top, steps};
 use super::report::Outcome;
+use super::space::Space;
 use super::wire::{Entrance, Said, Source, WireDevice};
 
 pub(super) fn mend(entrance: &Entrance, source: &Source, dead: &[WireDevice], rehearsal: bool) -> io::Result<()> {
@@ -98,12 +101,10 @@ fn replace(oneself: &Oneself, mount: &Mount, copy: &OwnedFd) -> io::Result<Outco
     if oneself.mount_of(&place)? != mount.id {
         return Ok(Outcome::Hidden);
     }
-    if put_beneath(copy, &place).is_err() {
-        put_over(copy, &place)?;
-        return Ok(Outcome::Covered);
-    }
-    oneself.unmount(&place)?;
-    Ok(Outcome::Replaced)
+    Ok(match detached::replace(oneself, copy, &place)? {
+        Replaced::Gone => Outcome::Replaced,
+        Replaced::Covered => Outcome::Covered,
+    })
 }
 
 /// Puts it where there was a mount in a dead directory, which is now a live one.
@@ -164,7 +165,7 @@ impl Live {
             .filter(|(option, _)| dead.has_option(option))
             .fold(0, |all, (_, flag)| all | flag);
         // Else it would be a peer of the host's mount: what happened to one would happen to the other.
-        mount_attr::set(copy.as_fd(), Attributes { set, propagation })?;
+        detached::set(copy.as_fd(), Attributes { set, propagation })?;
         Ok(copy)
     }
 }

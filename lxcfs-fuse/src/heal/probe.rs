@@ -8,7 +8,9 @@ use nix::libc::{ECONNABORTED, ENOTCONN};
 use rustix::fs::{Dir, FileType, fstat};
 use rustix::io::pread;
 
-use super::place::{Oneself, Space, place};
+use crate::detached::{Oneself, place};
+
+use super::space::Space;
 use super::wire::{Entrance, Said};
 
 /// Asks it for its first byte, or its first name.

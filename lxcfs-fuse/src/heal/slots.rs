@@ -9,10 +9,11 @@ use std::time::Duration;
 use lxcfs_core::mountinfo::{Device, Mount};
 use lxcfs_core::{Pid, TABLE};
 
+use crate::detached::{NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
+
 use super::bounded::{Answer, End, ask};
 use super::canonical::canonical;
 use super::error::HealError;
-use super::mount_attr::{NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
 use super::plan::is_lxcfs;
 use super::survey::{own_mounts, survey};
 use super::wire::{Said, Source, Task};

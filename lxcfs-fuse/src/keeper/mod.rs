@@ -61,7 +61,10 @@ pub(crate) enum End {
     /// Somebody else has unmounted it.
     UnmountedByOthers,
     /// Somebody else serves it now.
-    HandedOver,
+    HandedOver {
+        /// Whether this process has been told to end.
+        told: bool,
+    },
 }
 
 /// Why keeping has ended.
@@ -211,7 +214,8 @@ impl<'k, B: Begun> Keeper<'k, B> {
     /// What has to be done by now.
     fn look_at_the_clock(&mut self) -> Result<Option<End>, crate::daemon::Error> {
         let now = Instant::now();
-        if self.lingers_until.is_some_and(|until| until <= now) {
+        // Whoever is taking over right now is not stopped half-way.
+        if self.handing_until.is_none() && self.lingers_until.is_some_and(|until| until <= now) {
             tracing::warn!("nobody has taken over in time");
             return self.unmount().map(Some);
         }
@@ -257,7 +261,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
             .and_then(|worker| worker.look_at(self.times.watchdog));
         let over = |worker: &Option<Worker>| worker.as_ref().and_then(|worker| worker.is_over_at(half));
         [
-            self.lingers_until,
+            self.lingers_until.filter(|_| !is_handing),
             self.handing_until,
             self.patience.ends_at().filter(|_| !is_handing),
             start,
@@ -387,7 +391,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
         };
         if !self.kept.is_alive() {
             let aborted = mounts::on_top(&self.kept.mountpoint())
-                .is_ok_and(|top| top.is_some_and(|top| top.minor == self.minor()));
+                .is_ok_and(|top| top.is_some_and(|top| top.device.minor == self.minor()));
             return self.is_over(aborted).map(Some);
         }
         match worker.serves {
@@ -418,7 +422,8 @@ impl<'k, B: Begun> Keeper<'k, B> {
                     notify::stopping("somebody else serves");
                     self.cannot_be_found();
                     self.answer(caller, Word::Done, 0);
-                    return Ok(Some(End::HandedOver));
+                    let told = self.lingers_until.is_some();
+                    return Ok(Some(End::HandedOver { told }));
                 }
                 Wish::Able(caller) | Wish::Ready(caller) => self.answer(caller, Word::Refused, Refusal::FAILED),
                 Wish::Stop(caller) => {

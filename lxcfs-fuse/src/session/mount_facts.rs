@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use lxcfs_core::mountinfo::{Device, mounts};
 use rustix::fs::{AtFlags, CWD, StatxFlags, makedev, statx};
 use serde::{Deserialize, Serialize};
 
@@ -45,10 +46,11 @@ impl MountId {
 
     /// Whether its file system is mounted anywhere here, there or elsewhere, visible or not.
     pub(crate) fn is_mounted(self) -> bool {
-        let device = format!("{}:{}", rustix::fs::major(self.device), rustix::fs::minor(self.device));
+        let device = Device {
+            major: rustix::fs::major(self.device),
+            minor: rustix::fs::minor(self.device),
+        };
         let mountinfo = fs::read("/proc/self/mountinfo").unwrap_or_default();
-        mountinfo
-            .split(|byte| *byte == b'\n')
-            .any(|line| line.split(|byte| *byte == b' ').nth(2) == Some(device.as_bytes()))
+        mounts(&mountinfo).any(|mount| mount.device == device)
     }
 }

@@ -98,6 +98,21 @@ fn one_that_lingers_waits_to_be_told_to_end_after_it_was_followed() {
     assert!(second.is_served());
 }
 
+#[test]
+fn one_that_lingers_and_was_told_to_end_serves_until_it_is_followed_and_then_ends() {
+    let Some(mut first) = start(&["--keep", "--linger"]) else {
+        return;
+    };
+    first.send(Signal::SIGTERM);
+    wait_until("the first has heard it", || {
+        first.place.log().contains("serving on until somebody takes over")
+    });
+    assert!(first.is_served());
+    let second = follow(&first, &["--keep", "--linger", "--take-over"]);
+    first.ends_with(0);
+    assert!(second.is_served());
+}
+
 /// Somebody who speaks the protocol as far as it goes.
 struct Taker(OwnedFd);
 

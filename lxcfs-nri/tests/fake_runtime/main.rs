@@ -132,10 +132,7 @@ impl Rig {
 fn available(dir: &str) -> Available {
     Available {
         dir: PathBuf::from(dir),
-        paths: lxcfs_nri::files::FILES
-            .iter()
-            .map(|file| file.path)
-            .collect::<BTreeSet<_>>(),
+        paths: lxcfs_core::inject::mounted_files().collect::<BTreeSet<_>>(),
         propagates: true,
     }
 }
@@ -310,8 +307,11 @@ fn a_container_that_was_started_is_given_what_could_not_be_mounted() {
             let _: lxcfs_nri::messages::ConfigureResponse = link.well("PostStartContainer", &request).unwrap();
         }
         let given = rig.plugin.given.wait(1);
-        let paths: Vec<_> = given[0].files.iter().map(|file| file.path).collect();
-        assert_eq!(paths, ["proc/pressure/cpu", "proc/pressure/io", "proc/pressure/memory"]);
+        let mut paths = given[0].files.clone();
+        paths.sort_unstable();
+        let refused = ["cpu", "io", "irq", "memory"].map(|name| format!("proc/pressure/{name}"));
+        assert_eq!(paths[..4], refused);
+        assert_eq!(paths[4..], ["proc/slabinfo"]);
         assert_eq!((given[0].pid, given[0].name.as_str()), (4711, "default/shop/web"));
     }
 }
@@ -358,7 +358,7 @@ fn what_runs_already_is_told_in_parts_and_looked_at_when_all_is_told() {
     let given = rig.plugin.given.wait(2);
     let ids: Vec<_> = given.iter().map(|one| one.id.as_str()).collect();
     assert_eq!(ids, ["c1", "c2"]);
-    assert_eq!(given[0].files.len(), lxcfs_nri::files::FILES.len());
+    assert_eq!(given[0].files.len(), lxcfs_core::inject::mounted_files().count());
 }
 
 #[test]
@@ -386,7 +386,10 @@ fn without_a_daemon_containers_are_created_as_they_are() {
     assert_eq!(rig.plugin.health.counted(Count::FailedOpen), 1);
     // Once it runs it is given all of them, or is waited for.
     let _: lxcfs_nri::messages::ConfigureResponse = link.well("PostStartContainer", &asked_for(asks())).unwrap();
-    assert_eq!(rig.plugin.given.wait(1)[0].files.len(), lxcfs_nri::files::FILES.len());
+    assert_eq!(
+        rig.plugin.given.wait(1)[0].files.len(),
+        lxcfs_core::inject::mounted_files().count()
+    );
 }
 
 #[test]

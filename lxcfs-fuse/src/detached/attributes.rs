@@ -9,29 +9,48 @@ use nix::libc;
 
 /// What is set of a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Attributes {
+pub struct Attributes {
     /// `MOUNT_ATTR_…` to be set; none is taken away.
-    pub(super) set: u64,
+    pub set: u64,
     /// `MS_PRIVATE`, `MS_SLAVE`, `MS_SHARED`.
-    pub(super) propagation: u64,
+    pub propagation: u64,
 }
 
-pub(super) const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY;
-pub(super) const NO_SUID: u64 = libc::MOUNT_ATTR_NOSUID;
-pub(super) const NO_DEV: u64 = libc::MOUNT_ATTR_NODEV;
-pub(super) const NO_EXEC: u64 = libc::MOUNT_ATTR_NOEXEC;
+/// `ro`.
+pub const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY;
+/// `nosuid`.
+pub const NO_SUID: u64 = libc::MOUNT_ATTR_NOSUID;
+/// `nodev`.
+pub const NO_DEV: u64 = libc::MOUNT_ATTR_NODEV;
+/// `noexec`.
+pub const NO_EXEC: u64 = libc::MOUNT_ATTR_NOEXEC;
 
 // Those of libc are as wide as a register.
-pub(super) const PRIVATE: u64 = 1 << 18;
-pub(super) const SLAVE: u64 = 1 << 19;
-pub(super) const SHARED: u64 = 1 << 20;
+/// Nothing that is mounted below it goes anywhere.
+pub const PRIVATE: u64 = 1 << 18;
+/// What is mounted below the mount that it is a copy of comes to it.
+pub const SLAVE: u64 = 1 << 19;
+/// A peer group of its own, if it was private before.
+pub const SHARED: u64 = 1 << 20;
+
+impl Attributes {
+    /// What a container's mounts have: nothing in them can be written or run, and nothing goes from there to the host.
+    pub const OF_A_CONTAINER: Self = Self {
+        set: READ_ONLY | NO_SUID | NO_DEV | NO_EXEC,
+        propagation: SLAVE,
+    };
+}
 
 /// Sets them on the mount that the descriptor stands for.
+///
+/// # Errors
+///
+/// The kernel's; [`io::ErrorKind::Unsupported`] before Linux 5.12.
 ///
 /// # References
 ///
 /// mount_setattr(2); Linux 5.12.
-pub(super) fn set(mount: BorrowedFd<'_>, attributes: Attributes) -> io::Result<()> {
+pub fn set(mount: BorrowedFd<'_>, attributes: Attributes) -> io::Result<()> {
     let told = libc::mount_attr {
         attr_set: attributes.set,
         attr_clr: 0,
