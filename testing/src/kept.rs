@@ -28,7 +28,7 @@ impl Kept {
     #[must_use]
     pub fn start(binary: &Path, arguments: &[&str]) -> Self {
         let kept = Self(Daemon::start(binary, &[&["--keep"], arguments].concat()));
-        wait_until("there is a worker", || kept.worker().is_some());
+        let _ = kept.worker_now();
         kept
     }
 
@@ -36,6 +36,12 @@ impl Kept {
     #[must_use]
     pub fn worker(&self) -> Option<Worker> {
         Worker::of(self.pid())
+    }
+
+    /// The same, as soon as it is there.
+    #[must_use]
+    pub fn worker_now(&self) -> Worker {
+        Worker::now_of(self.pid())
     }
 
     /// Waits until there is another worker than that one.
@@ -63,6 +69,17 @@ impl Worker {
     #[must_use]
     pub fn of(keeper: u32) -> Option<Self> {
         workers_of(keeper).into_iter().max_by_key(|worker| worker.started)
+    }
+
+    /// The same, as soon as it is there. The kernel's list of children may leave some out while others end.
+    #[must_use]
+    pub fn now_of(keeper: u32) -> Self {
+        let mut worker = None;
+        wait_until("there is a worker", || {
+            worker = Self::of(keeper);
+            worker.is_some()
+        });
+        worker.unwrap()
     }
 
     /// Its process id.

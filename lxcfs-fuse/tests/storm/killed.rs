@@ -54,7 +54,7 @@ fn killed(storm: &Storm, number: u32) -> Outage {
 pub(crate) fn killed_at_once(storm: &Storm, number: u32) -> Outage {
     if number % 8 == 7 {
         let began = now();
-        let first = storm.kept.worker().unwrap();
+        let first = storm.kept.worker_now();
         assert!(first.signal(Signal::SIGKILL));
         let second = storm.kept.worker_after(first);
         sleep(a_while(Duration::from_millis(5)));

@@ -46,7 +46,7 @@ fn healer() -> Option<PathBuf> {
 
 fn lost(storm: &Storm, last: &mut Option<Successor>, healer: &Path) -> Outage {
     let keeper = last.as_ref().map_or_else(|| storm.kept.pid(), Successor::pid);
-    let worker = Worker::of(keeper).unwrap_or_else(|| panic!("nobody serves: {}", storm.kept.log()));
+    let worker = Worker::now_of(keeper);
     let device = fs::metadata(storm.kept.mount()).unwrap().dev();
     let began = now();
     match last {

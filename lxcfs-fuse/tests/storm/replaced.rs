@@ -60,7 +60,7 @@ fn upgraded(storm: &Storm, builds: &Builds, number: u32) -> Outage {
     storm.program.replace(build);
     let outage = storm.replaced_by(|_| storm.kept.signal(Signal::SIGUSR1));
     // It is the new one that serves.
-    let worker = storm.kept.worker().unwrap();
+    let worker = storm.kept.worker_now();
     let length = std::fs::metadata(format!("/proc/{}/exe", worker.pid())).unwrap().len();
     assert_eq!(length, build.metadata().unwrap().len(), "{}", storm.kept.log());
     sleep(a_while(Duration::from_millis(40)));

@@ -21,7 +21,7 @@ fn a_worker_that_is_stopped_and_goes_on_is_waited_for() {
 }
 
 fn stopped(storm: &Storm) -> Outage {
-    let worker = storm.kept.worker().unwrap();
+    let worker = storm.kept.worker_now();
     let began = now();
     assert!(worker.signal(Signal::SIGSTOP));
     sleep(a_while(Duration::from_millis(300)));

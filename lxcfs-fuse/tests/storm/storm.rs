@@ -114,10 +114,7 @@ impl Storm {
 
     /// Something that makes another process serve; answers when that was.
     pub(crate) fn replaced_by(&self, harm: impl FnOnce(lxcfs_testing::Worker)) -> Outage {
-        let old = self
-            .kept
-            .worker()
-            .unwrap_or_else(|| panic!("there is no worker: {}", self.kept.log()));
+        let old = self.kept.worker_now();
         let began = now();
         harm(old);
         let _ = self.kept.worker_after(old);

@@ -60,7 +60,7 @@ impl Line {
     /// Something happens to the keeper, and then another one takes over.
     fn taken_over(&mut self, storm: &Storm, happens: impl Fn(u32)) -> Outage {
         let keeper = self.0.as_ref().map_or_else(|| storm.kept.pid(), Successor::pid);
-        let old = Worker::of(keeper).unwrap_or_else(|| panic!("nobody serves: {}", storm.kept.log()));
+        let old = Worker::now_of(keeper);
         happens(keeper);
         let began = now();
         let arguments = [rig::patience(), &["--keep", "--take-over"]].concat();
