@@ -114,6 +114,8 @@ pub(crate) struct Keeper<'k, B> {
     /// The one that is to follow it.
     next: Option<Worker>,
     begun: B,
+    /// Whoever served when we began will again if we end before we are found.
+    is_borrowed: bool,
     control: Option<Control>,
     /// Who has our descriptors.
     taking: Option<Caller>,
@@ -133,7 +135,8 @@ impl<'k, B: Begun> Keeper<'k, B> {
         events: &'k Events,
         begun: B,
     ) -> Result<Self, KeepError> {
-        let deadline = if begun.is_borrowed() {
+        let is_borrowed = begun.is_borrowed();
+        let deadline = if is_borrowed {
             half(times.deadline)
         } else {
             times.deadline
@@ -150,6 +153,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
             worker: None,
             next: None,
             begun,
+            is_borrowed,
             control: None,
             taking: None,
             handing_until: None,
@@ -161,10 +165,15 @@ impl<'k, B: Begun> Keeper<'k, B> {
     /// Keeps it until the end.
     pub(crate) fn keep(mut self) -> Result<End, crate::daemon::Error> {
         let end = self.run();
+        let has_begun = self.control.is_some();
         self.cannot_be_found();
         // Whoever is left serves nobody.
         for worker in [self.worker.take(), self.next.take()].into_iter().flatten() {
             end_of(worker);
+        }
+        if end.is_err() && !has_begun && !self.is_borrowed {
+            // Nobody knows of it.
+            self.detach();
         }
         end
     }
@@ -190,7 +199,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
                     notify::reloading();
                     self.tell(Word::Reload);
                 }
-                Event::Toggle => self.tell(Word::Toggle),
+                Event::Toggle => self.toggle(),
                 Event::Replace => self.replace(),
                 Event::End(signal) => {
                     if let Some(end) = self.end(signal.as_str())? {
@@ -200,6 +209,16 @@ impl<'k, B: Begun> Keeper<'k, B> {
                 Event::Woken | Event::Other | Event::Time => {}
             }
         }
+    }
+
+    /// Shows the host, or no longer: so does the worker, or the one that comes next if there is none.
+    fn toggle(&self) {
+        if self.worker.is_some() {
+            return self.tell(Word::Toggle);
+        }
+        let host = !self.shown.host();
+        self.shown.set(host);
+        notify::shows(host);
     }
 
     fn tell(&self, word: Word) {
@@ -236,6 +255,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
         {
             tracing::error!("the worker does not answer; it is killed, and another started");
             worker.kill();
+            self.patience.is_killed(now);
         }
         if let Some(next) = &mut self.next
             && next.is_over_at(half).is_some_and(|at| at <= now)
@@ -452,13 +472,15 @@ impl<'k, B: Begun> Keeper<'k, B> {
 
     /// Gives somebody the descriptors.
     fn hand(&mut self, caller: Caller) {
-        if self.taking.is_some() {
-            self.answer(caller, Word::Refused, Refusal::BUSY);
-            return;
-        }
         let Some(control) = &self.control else {
             return;
         };
+        // One that had to go for others says nothing more.
+        let is_there = |taker| control.socket(taker).is_some();
+        if self.handing_until.is_some() || self.taking.is_some_and(is_there) {
+            self.answer(caller, Word::Refused, Refusal::BUSY);
+            return;
+        }
         let descriptors = handed(&self.kept, &self.shown);
         match control.answer(caller, Word::Prepared, 0, &descriptors) {
             Ok(()) => self.taking = Some(caller),
@@ -525,7 +547,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
         let ended = KeepError::Deadline {
             deadline: self.times.deadline,
         };
-        if self.control.is_none() && self.begun.is_borrowed() {
+        if self.control.is_none() && self.is_borrowed {
             // Whoever served before goes on.
             return ended.into();
         }
