@@ -490,8 +490,8 @@ impl Daemon {
 
 /// A worker serves when it is told to: when nobody else does.
 fn wait_for_turn(mail: &OwnedFd) -> Result<(), Error> {
-    // If the keeper cannot be told, it has died.
-    send(mail.as_fd(), Word::Able, 0, &[]).map_err(Error::Mail)?;
+    // If the keeper cannot be told, it has died: whether it was this worker's turn before, it may have said.
+    let _ = send(mail.as_fd(), Word::Able, 0, &[]);
     loop {
         match wait_for(mail, TURN).map_err(Error::Mail)? {
             Some(packet) if packet.word == Word::Serve => return Ok(()),

@@ -33,7 +33,7 @@ use patience::{Patience, later};
 use program::{Image, Program};
 use shown::Shown;
 use spawn::Template;
-use worker::{Status, Worker};
+use worker::{Status, Turn, Worker};
 
 use crate::daemon::notify;
 use crate::daemon::signals::{Event, Events};
@@ -242,9 +242,12 @@ impl<'k, B: Begun> Keeper<'k, B> {
             return Err(self.give_up());
         }
         if self.worker.is_none() && self.handing_until.is_none() && self.patience.start_at() <= now {
-            self.worker = self.start(self.patience.image(), now);
-            if let Some(worker) = &mut self.worker {
-                worker.is_to_serve(now);
+            match self.start(self.patience.image(), true, now) {
+                Ok(worker) => self.worker = Some(worker),
+                Err(error) => {
+                    tracing::error!(%error, "cannot start a worker");
+                    self.patience.failed(now);
+                }
             }
         }
         let times = self.times;
@@ -290,17 +293,15 @@ impl<'k, B: Begun> Keeper<'k, B> {
         .min()
     }
 
-    fn start(&mut self, image: Image, now: Instant) -> Option<Worker> {
-        let [(_, fuse), (_, requests), (_, store)] = self.kept.descriptors();
-        let descriptors = [fuse, requests, store, self.shown.as_fd()];
-        match Worker::start(&mut self.template, image, descriptors, now) {
-            Ok(worker) => Some(worker),
-            Err(error) => {
-                tracing::error!(%error, "cannot start a worker");
-                self.patience.failed(now);
-                None
-            }
-        }
+    /// Starts a worker, which serves at once or when it is told to.
+    fn start(&mut self, image: Image, at_once: bool, now: Instant) -> io::Result<Worker> {
+        let control = self.control.as_ref().map(Control::listener);
+        let turn = if at_once {
+            Turn::AtOnce { control }
+        } else {
+            Turn::WhenTold
+        };
+        Worker::start(&mut self.template, image, handed(&self.kept, &self.shown), turn, now)
     }
 
     /// Starts another worker; when it is able to serve, the one that does now leaves.
@@ -315,9 +316,13 @@ impl<'k, B: Begun> Keeper<'k, B> {
         }
         tracing::info!("replacing the worker");
         notify::reloading();
-        self.next = self.start(Image::OnDisk, Instant::now());
-        if self.next.is_none() {
-            notify::ready(self.shown.host());
+        let now = Instant::now();
+        match self.start(Image::OnDisk, false, now) {
+            Ok(next) => self.next = Some(next),
+            Err(error) => {
+                tracing::error!(%error, "not replaced: a worker cannot be started");
+                notify::ready(self.shown.host());
+            }
         }
     }
 
@@ -425,6 +430,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
         if let Some(worker) = &mut self.worker {
             worker.is_to_serve(now);
         }
+        self.introduce();
         Ok(None)
     }
 
