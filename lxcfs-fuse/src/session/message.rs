@@ -16,6 +16,9 @@ pub(crate) const ANSWER_HEAD: usize = 16;
 /// Set in the number of a request that the kernel hands out once more.
 const RESENT: u64 = 1 << 63;
 
+/// Set in the number by which an interruption of a request is called.
+const INTERRUPTION: u64 = 1;
+
 const FORGET: u32 = 2;
 const READ: u32 = 15;
 const WRITE: u32 = 16;
@@ -117,6 +120,25 @@ pub(crate) fn answered(mut answer: &[u8]) -> Option<u64> {
 /// An answer to a request: an I/O error.
 pub(crate) fn io_error(unique: u64) -> Vec<u8> {
     answer(EIO.saturating_neg(), unique, &[])
+}
+
+/// An answer to an interruption of a request, which changes nothing: the kernel takes it as long as somebody waits for the
+/// request's own answer, and does not find it (`ENOENT`) from then on.
+///
+/// # References
+///
+/// `fs/fuse/dev.c`, `fuse_dev_do_write` and `FUSE_INT_REQ_BIT`.
+pub(crate) fn is_awaited(unique: u64) -> Vec<u8> {
+    answer(0, unique | INTERRUPTION, &[])
+}
+
+/// Whether a kernel with that offer understands [`is_awaited`]: since Linux 4.20, which speaks 7.28.
+pub(crate) fn tells_what_is_awaited(offer: &[u8]) -> bool {
+    const SINCE: u32 = 28;
+    let mut versions = offer.get(HEAD..).unwrap_or_default();
+    let major = versions.try_get_u32_ne();
+    let minor = versions.try_get_u32_ne();
+    major == Ok(7) && minor.is_ok_and(|minor| minor >= SINCE)
 }
 
 /// News: the kernel is to hand out once more what has not been answered. `EINVAL` from a kernel before 6.9.
@@ -280,6 +302,17 @@ mod tests {
         assert_eq!((parsed.bytes, parsed.operation, parsed.unique), (64, RELEASE, 1));
         assert_eq!((&close[16..24], &close[40..48]), (&write[16..24], &write[40..48]));
         assert!(close[48..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn old_kernels_are_not_asked_what_is_awaited() {
+        for (major, minor, tells) in [(7, 27, false), (7, 28, true), (7, 45, true), (6, 40, false)] {
+            let mut offer = head(104, INIT, 2);
+            offer.put_u32_ne(major);
+            offer.put_u32_ne(minor);
+            assert_eq!(tells_what_is_awaited(&offer), tells, "{major}.{minor}");
+        }
+        assert!(!tells_what_is_awaited(&[]));
     }
 
     #[test]

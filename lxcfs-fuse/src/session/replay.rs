@@ -3,12 +3,18 @@
 //! A kernel since 6.9 hands out all of it once more when it is told to. Before that, what had lain in the slots is put to the
 //! session as the kernel would, and its answers are handed on.
 //!
+//! Of what lies in the slots most has been answered. To put such a request once more would do more than the kernel's refusal
+//! of its answer undoes: a read from the beginning takes the place of the text that its reader goes on with. So the kernel
+//! is asked first.
+//!
 //! A request that was in hand at two deaths is put to the session alone, by whatever kernel. One that was in hand alone at
 //! three gets an error.
 
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::time::Duration;
+
+use nix::libc::ENOENT;
 
 use super::in_hand::{self, InHand};
 use super::kept::Kept;
@@ -49,6 +55,25 @@ pub(super) fn replay(
         return Ok(());
     }
     put_all(kernel, requests, end, others, deadline)
+}
+
+/// Those that somebody still waits for. The others are no longer in hand.
+pub(super) fn awaited(kept: &Kept, in_hand: Vec<InHand>) -> io::Result<Vec<InHand>> {
+    if !message::tells_what_is_awaited(&kept.facts().offer) {
+        return Ok(in_hand);
+    }
+    let kernel = &File::from(kept.fuse().try_clone()?);
+    let (awaited, answered): (Vec<_>, Vec<_>) = in_hand.into_iter().partition(|one| is_awaited(kernel, one));
+    for one in answered {
+        in_hand::is_answered(kept.requests(), &one)?;
+    }
+    Ok(awaited)
+}
+
+/// Whether the kernel waits for that answer. One that it is about to hand out once more it does not wait for yet.
+fn is_awaited(mut kernel: &File, one: &InHand) -> bool {
+    let asked = kernel.write_all(&message::is_awaited(one.request.unique));
+    asked.err().is_none_or(|error| error.raw_os_error() != Some(ENOENT))
 }
 
 /// Whether the kernel hands out what is in hand.
