@@ -186,7 +186,7 @@ impl Node {
         let (pid_file, mountpoint) = (self.path("lxcfs.pid"), self.path("lxcfs"));
         let (pid_file, mountpoint) = (pid_file.to_str().unwrap(), mountpoint.to_str().unwrap());
         let mut lxcfs = self.begin(&[env!("CARGO_BIN_EXE_lxcfs-cli"), "mount", "-p", pid_file, mountpoint]);
-        lxcfs.says(" mounted ");
+        lxcfs.says(" settings ");
         lxcfs
     }
 
