@@ -119,6 +119,21 @@ pub(crate) fn io_error(unique: u64) -> Vec<u8> {
     answer(EIO.saturating_neg(), unique, &[])
 }
 
+/// Set in the number of a request when it is about its interruption.
+const INTERRUPTION: u64 = 1;
+
+/// An answer to an interruption of that request: done. It changes nothing, whether there was one or not; `ENOENT` from the
+/// kernel if nobody waits for that request any more.
+pub(crate) fn interrupted(unique: u64) -> Vec<u8> {
+    answer(0, unique | INTERRUPTION, &[])
+}
+
+/// Whether a kernel with that offer numbers interruptions like what they interrupt: since Linux 4.20, which is 7.28.
+pub(crate) fn numbers_interruptions(offer: &[u8]) -> bool {
+    let mut minor = offer.get(HEAD + 4..).unwrap_or_default();
+    minor.try_get_u32_ne().is_ok_and(|minor| minor >= 28)
+}
+
 /// News: the kernel is to hand out once more what has not been answered. `EINVAL` from a kernel before 6.9.
 pub(crate) fn resend() -> Vec<u8> {
     answer(NOTIFY_RESEND, 0, &[])
@@ -295,6 +310,9 @@ mod tests {
         offer_no_more(&mut offer, (0b110 << 32) | 0b111);
         let word = |at: usize| u32::from_ne_bytes(offer[at..at + 4].try_into().unwrap());
         assert_eq!([word(40), word(48), word(52), word(56)], [7, 4096, 0b110, 0b10]);
+        assert!(numbers_interruptions(&offer));
+        offer[44..48].copy_from_slice(&27_u32.to_ne_bytes());
+        assert!(!numbers_interruptions(&offer) && !numbers_interruptions(&offer[..44]));
         assert_eq!(offer.len(), 104);
     }
 }

@@ -3,12 +3,18 @@
 //! A kernel since 6.9 hands out all of it once more when it is told to. Before that, what had lain in the slots is put to the
 //! session as the kernel would, and its answers are handed on.
 //!
+//! A slot keeps a request until the next one comes, so most of what lies there had been answered. To work at it again would
+//! not be harmless: a text that is being read would give way to another. So the kernel is asked which of them somebody waits
+//! for.
+//!
 //! A request that was in hand at two deaths is put to the session alone, by whatever kernel. One that was in hand alone at
 //! three gets an error.
 
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::time::Duration;
+
+use nix::libc::ENOENT;
 
 use super::in_hand::{self, InHand};
 use super::kept::Kept;
@@ -26,6 +32,13 @@ pub(super) fn replay(
     deadline: Duration,
 ) -> io::Result<()> {
     let (kernel, requests) = (&File::from(kept.fuse().try_clone()?), kept.requests());
+    let can_ask = message::numbers_interruptions(&kept.facts().offer);
+    let (in_hand, answered): (Vec<_>, Vec<_>) = in_hand
+        .into_iter()
+        .partition(|one| !can_ask || is_waited_for(kernel, one));
+    for one in answered {
+        in_hand::is_answered(requests, &one)?;
+    }
     let (hopeless, others): (Vec<_>, Vec<_>) = in_hand.into_iter().partition(InHand::is_hopeless);
     for one in hopeless {
         tracing::error!(
@@ -49,6 +62,17 @@ pub(super) fn replay(
         return Ok(());
     }
     put_all(kernel, requests, end, others, deadline)
+}
+
+/// Whether somebody waits for the answer to that. The kernel looks for the request before it looks at what an answer to its
+/// interruption says.
+///
+/// # References
+///
+/// `fs/fuse/dev.c`, `fuse_dev_do_write`.
+fn is_waited_for(mut kernel: &File, one: &InHand) -> bool {
+    let asked = kernel.write_all(&message::interrupted(one.request.unique));
+    asked.err().and_then(|error| error.raw_os_error()) != Some(ENOENT)
 }
 
 /// Whether the kernel hands out what is in hand.
