@@ -106,7 +106,7 @@ pub use container::{Container, Init, Pid};
 pub use cpu_list::{CpuId, CpuList};
 pub use cpu_model::CpuModel;
 pub use error::{CaptureError, ParseError};
-pub use files::{Class, Fact, Line, Place, TABLE, VirtualFile, find};
+pub use files::{Class, Fact, Line, Place, TABLE, VirtualFile, find, mounted};
 pub use options::{CpuIds, CpuView, ViewOptions};
 pub use source::{Entry, EntryKind, MemorySource, Source, SourceError, SourceErrorKind};
 pub use state::Remembered;

@@ -108,20 +108,20 @@ impl Lxcfs {
         }
     }
 
-    fn text(&self, caller: Pid, ino: u64, handle: u64, offset: u64, size: u32) -> Result<Bytes, Errno> {
+    /// The text that is read, and whether it is one that begins with this read.
+    fn text(&self, caller: Pid, ino: u64, handle: u64, offset: u64) -> Result<(Bytes, bool), Errno> {
         // A sequence of reads goes on with what it began with.
         if offset > 0
             && let Some(text) = self.texts.goes_on(handle, offset)
         {
-            return Ok(text);
+            return Ok((text, false));
         }
         let asked = self.tree.asked(ino).ok_or(Errno::EISDIR)?;
         let text = self
             .server
             .text(caller, asked.place())
             .map_err(|failure| errno(&failure))?;
-        self.texts.begins(handle, &text, offset, size);
-        Ok(text)
+        Ok((text, true))
     }
 
     /// The triggers, if that is a file that takes some.
@@ -244,12 +244,18 @@ impl Filesystem for Lxcfs {
         if reader.is_none() {
             return reply.error(Errno::EINVAL);
         }
-        let read = || self.text(request.pid(), ino.0, handle.0, offset, size);
+        let read = || self.text(request.pid(), ino.0, handle.0, offset);
         match self.watched(reply, read) {
-            Some((reply, Ok(text))) => reply.data(piece(&text, offset, size)),
+            Some((reply, Ok((text, begins)))) => {
+                // Not before it is known that this is the answer: who was too late must not take the place of the text that
+                // a later read has begun with.
+                if begins {
+                    self.texts.begins(handle.0, &text, offset, size);
+                }
+                reply.data(piece(&text, offset, size));
+            }
             Some((reply, Err(error))) => reply.error(error),
-            // Its file may be closed by now, and nobody would close it again.
-            None => self.texts.close(handle.0),
+            None => {}
         }
     }
 

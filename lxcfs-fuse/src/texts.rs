@@ -7,7 +7,8 @@
 //! * A read that has been answered with all there is needs no text to go on: how long it was is enough to say that it has
 //!   ended. A read that goes back into it is a new one, as it is for the kernel's `seq_file`.
 //! * A read that goes on at a process that does not know how it began has ended: a piece of another text would look like
-//!   one of this. That is so where the store was of another version, or where too many files were open.
+//!   one of this. That is so where the store was of another version, or where too many files were open; the latter at this
+//!   process too, for files that were opened before one that had to make room.
 //! * A file that was opened at this process and has not been read yet renders, at whatever offset.
 
 use std::sync::Arc;
@@ -47,7 +48,8 @@ impl Texts {
             return Some(text);
         }
         let Some(held) = self.store.get(Kind::Text, handle) else {
-            return (handle < self.first).then(Bytes::new);
+            let has_begun = handle < self.first || self.store.may_be_forgotten(handle);
+            return has_begun.then(Bytes::new);
         };
         if held.note == long(&held.bytes) {
             let text = Bytes::from(held.bytes);
@@ -143,6 +145,20 @@ mod tests {
         let texts = next(&texts);
         assert_eq!(texts.goes_on(before, 7).unwrap(), "");
         assert_eq!(texts.goes_on(texts.store.next(), 7), None);
+    }
+
+    #[test]
+    fn a_text_that_had_to_make_room_has_ended_and_is_no_piece_of_another() {
+        let texts = texts();
+        let handle = texts.store.next();
+        texts.begins(handle, &Bytes::from("0123456789"), 0, 4);
+        // Somebody keeps more files open than there is room for, here and in the store.
+        let large = Bytes::from(vec![b'x'; 1 << 20]);
+        for _ in 0..100 {
+            texts.begins(texts.store.next(), &large, 0, 4);
+        }
+        assert_eq!(texts.goes_on(handle, 4).unwrap(), "");
+        assert_eq!(texts.goes_on(texts.store.next(), 4), None);
     }
 
     #[test]

@@ -184,6 +184,21 @@ pub struct Place<'p> {
     pub below: &'p str,
 }
 
+/// The rows of [`TABLE`] that are mounted one by one: those in a directory of it come with that.
+///
+/// ```
+/// let mounted: Vec<_> = lxcfs_core::mounted().map(|row| row.path).collect();
+/// assert!(mounted.contains(&"proc/meminfo") && mounted.contains(&"sys/devices/system/cpu"));
+/// assert!(!mounted.contains(&"sys/devices/system/cpu/online"));
+/// ```
+pub fn mounted() -> impl Iterator<Item = &'static VirtualFile> {
+    let comes_with = |path: &str| {
+        let mut directories = TABLE.iter().filter(|row| row.is_directory());
+        directories.any(|dir| path.strip_prefix(dir.path).is_some_and(|below| below.starts_with('/')))
+    };
+    TABLE.iter().filter(move |row| !comes_with(row.path))
+}
+
 /// Finds a path (`proc/stat`, `sys/devices/system/cpu/cpu0/topology/core_id`), or the only row of a name (`meminfo`).
 ///
 /// ```

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::allowed::is_allowed;
 use super::release::{Release, Runtime};
-use crate::TABLE;
+use crate::{TABLE, mounted};
 
 /// What happens in a container when the host mounts something over a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -153,15 +153,9 @@ impl Plan {
     }
 }
 
-/// The rows of [`TABLE`] that are mounted: those in a directory of it come with that.
+/// The paths of what is [mounted one by one](mounted).
 pub fn mounted_files() -> impl Iterator<Item = &'static str> {
-    let comes_with = |path: &str| {
-        TABLE
-            .iter()
-            .filter(|file| file.is_directory())
-            .any(|dir| path.strip_prefix(dir.path).is_some_and(|below| below.starts_with('/')))
-    };
-    TABLE.iter().map(|file| file.path).filter(move |path| !comes_with(path))
+    mounted().map(|row| row.path)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::start::{CONTROL, PID_FILE, Start, TAKER};
 use super::{log_settings, notify, replace};
 use crate::keeper::control::{Caller, Control, Wish};
 use crate::keeper::handed;
+use crate::keeper::mounts;
 use crate::keeper::packet::{Packet, Received, Refusal, Word, receive, send, wait_for};
 use crate::keeper::program::{Image, Program};
 use crate::keeper::shown::Shown;
@@ -88,11 +89,19 @@ impl Daemon {
         settings.view.passthrough = shown.host();
         let by_systemd = args.keep == Some(Keep::Systemd) && mail.is_none();
         let before = kept.descriptors().map(|(_, descriptor)| numbers(descriptor));
-        let mounted = serve(kept, options, settings.clone(), move |end| {
+        let (place, minor) = (kept.mountpoint(), rustix::fs::minor(kept.device()));
+        let served = serve(kept, options, settings.clone(), move |end| {
             // Nobody listens any more if we end.
             let _ = tell_end.send(end);
             ended.wake();
-        })?;
+        });
+        if served.is_err()
+            && is_new
+            && let Err(error) = mounts::unmount(&place, minor)
+        {
+            tracing::warn!(%error, "cannot unmount what nobody serves");
+        }
+        let mounted = served?;
         tracing::info!(threads = options.threads, psi_poll = options.psi_poll, "serving");
         log_settings(&settings);
         let mut daemon = Self {
@@ -319,13 +328,14 @@ impl Daemon {
 
     /// Gives somebody the descriptors; serves on until it says that it does.
     fn hand(&mut self, caller: Caller) {
-        if self.taking.is_some() {
-            self.answer(caller, Word::Refused, Refusal::BUSY);
-            return;
-        }
         let Some(control) = &self.control else {
             return;
         };
+        // One that had to go for others says nothing more.
+        if self.taking.is_some_and(|taker| control.socket(taker).is_some()) {
+            self.answer(caller, Word::Refused, Refusal::BUSY);
+            return;
+        }
         let descriptors = handed(self.mounted.kept(), &self.shown);
         match control.answer(caller, Word::Prepared, 0, &descriptors) {
             Ok(()) => self.taking = Some(caller),
@@ -480,8 +490,8 @@ impl Daemon {
 
 /// A worker serves when it is told to: when nobody else does.
 fn wait_for_turn(mail: &OwnedFd) -> Result<(), Error> {
-    // If the keeper cannot be told, it has died.
-    send(mail.as_fd(), Word::Able, 0, &[]).map_err(Error::Mail)?;
+    // If the keeper cannot be told, it has died: whether it was this worker's turn before, it may have said.
+    let _ = send(mail.as_fd(), Word::Able, 0, &[]);
     loop {
         match wait_for(mail, TURN).map_err(Error::Mail)? {
             Some(packet) if packet.word == Word::Serve => return Ok(()),

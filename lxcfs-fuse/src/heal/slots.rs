@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lxcfs_core::mountinfo::{Device, Mount};
-use lxcfs_core::{Pid, TABLE};
+use lxcfs_core::{Pid, mounted};
 
 use crate::detached::{NO_DEV, NO_EXEC, NO_SUID, READ_ONLY};
 
@@ -21,14 +21,9 @@ use super::wire::{Said, Source, Task};
 /// The process that may be unreadable to us although it is no container's.
 const INIT: Pid = 1;
 
-/// What is bound one by one: the rows of the table, but those in a directory of it come with that.
+/// What is bound one by one, and whether it is a directory.
 pub fn names() -> impl Iterator<Item = (&'static str, bool)> {
-    let within = |path: &str| {
-        let mut directories = TABLE.iter().filter(|row| row.is_directory());
-        directories.any(|dir| path.strip_prefix(dir.path).is_some_and(|below| below.starts_with('/')))
-    };
-    let rows = TABLE.iter().filter(move |row| !within(row.path));
-    rows.map(|row| (row.path, row.is_directory()))
+    mounted().map(|row| (row.path, row.is_directory()))
 }
 
 /// A directory of slots.

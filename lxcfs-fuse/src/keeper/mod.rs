@@ -33,7 +33,7 @@ use patience::{Patience, later};
 use program::{Image, Program};
 use shown::Shown;
 use spawn::Template;
-use worker::{Status, Worker};
+use worker::{Status, Turn, Worker};
 
 use crate::daemon::notify;
 use crate::daemon::signals::{Event, Events};
@@ -117,6 +117,8 @@ pub(crate) struct Keeper<'k, B> {
     /// The one that is to follow it.
     next: Option<Worker>,
     begun: B,
+    /// Whoever served when we began will again if we end before we are found.
+    is_borrowed: bool,
     control: Option<Control>,
     /// Who has our descriptors.
     taking: Option<Caller>,
@@ -136,7 +138,8 @@ impl<'k, B: Begun> Keeper<'k, B> {
         events: &'k Events,
         begun: B,
     ) -> Result<Self, KeepError> {
-        let deadline = if begun.is_borrowed() {
+        let is_borrowed = begun.is_borrowed();
+        let deadline = if is_borrowed {
             half(times.deadline)
         } else {
             times.deadline
@@ -153,6 +156,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
             worker: None,
             next: None,
             begun,
+            is_borrowed,
             control: None,
             taking: None,
             handing_until: None,
@@ -164,10 +168,15 @@ impl<'k, B: Begun> Keeper<'k, B> {
     /// Keeps it until the end.
     pub(crate) fn keep(mut self) -> Result<End, crate::daemon::Error> {
         let end = self.run();
+        let has_begun = self.control.is_some();
         self.cannot_be_found();
         // Whoever is left serves nobody.
         for worker in [self.worker.take(), self.next.take()].into_iter().flatten() {
             end_of(worker);
+        }
+        if end.is_err() && !has_begun && !self.is_borrowed {
+            // Nobody knows of it.
+            self.detach();
         }
         end
     }
@@ -193,7 +202,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
                     notify::reloading();
                     self.tell(Word::Reload);
                 }
-                Event::Toggle => self.tell(Word::Toggle),
+                Event::Toggle => self.toggle(),
                 Event::Replace => self.replace(),
                 Event::End(signal) => {
                     if let Some(end) = self.end(signal.as_str())? {
@@ -203,6 +212,16 @@ impl<'k, B: Begun> Keeper<'k, B> {
                 Event::Woken | Event::Other | Event::Time => {}
             }
         }
+    }
+
+    /// Shows the host, or no longer: so does the worker, or the one that comes next if there is none.
+    fn toggle(&self) {
+        if self.worker.is_some() {
+            return self.tell(Word::Toggle);
+        }
+        let host = !self.shown.host();
+        self.shown.set(host);
+        notify::shows(host);
     }
 
     fn tell(&self, word: Word) {
@@ -227,9 +246,12 @@ impl<'k, B: Begun> Keeper<'k, B> {
             return Err(self.give_up());
         }
         if self.worker.is_none() && self.handing_until.is_none() && self.patience.start_at() <= now {
-            self.worker = self.start(self.patience.image(), now);
-            if let Some(worker) = &mut self.worker {
-                worker.is_to_serve(now);
+            match self.start(self.patience.image(), true, now) {
+                Ok(worker) => self.worker = Some(worker),
+                Err(error) => {
+                    tracing::error!(%error, "cannot start a worker");
+                    self.patience.failed(now);
+                }
             }
         }
         let times = self.times;
@@ -240,6 +262,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
         {
             tracing::error!("the worker does not answer; it is killed, and another started");
             worker.kill();
+            self.patience.is_killed(now);
         }
         if let Some(next) = &mut self.next
             && next.is_over_at(half).is_some_and(|at| at <= now)
@@ -274,17 +297,15 @@ impl<'k, B: Begun> Keeper<'k, B> {
         .min()
     }
 
-    fn start(&mut self, image: Image, now: Instant) -> Option<Worker> {
-        let [(_, fuse), (_, requests), (_, store)] = self.kept.descriptors();
-        let descriptors = [fuse, requests, store, self.shown.as_fd()];
-        match Worker::start(&mut self.template, image, descriptors, now) {
-            Ok(worker) => Some(worker),
-            Err(error) => {
-                tracing::error!(%error, "cannot start a worker");
-                self.patience.failed(now);
-                None
-            }
-        }
+    /// Starts a worker, which serves at once or when it is told to.
+    fn start(&mut self, image: Image, at_once: bool, now: Instant) -> io::Result<Worker> {
+        let control = self.control.as_ref().map(Control::listener);
+        let turn = if at_once {
+            Turn::AtOnce { control }
+        } else {
+            Turn::WhenTold
+        };
+        Worker::start(&mut self.template, image, handed(&self.kept, &self.shown), turn, now)
     }
 
     /// Starts another worker; when it is able to serve, the one that does now leaves.
@@ -299,9 +320,13 @@ impl<'k, B: Begun> Keeper<'k, B> {
         }
         tracing::info!("replacing the worker");
         notify::reloading();
-        self.next = self.start(Image::OnDisk, Instant::now());
-        if self.next.is_none() {
-            notify::ready(self.shown.host());
+        let now = Instant::now();
+        match self.start(Image::OnDisk, false, now) {
+            Ok(next) => self.next = Some(next),
+            Err(error) => {
+                tracing::error!(%error, "not replaced: a worker cannot be started");
+                notify::ready(self.shown.host());
+            }
         }
     }
 
@@ -409,6 +434,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
         if let Some(worker) = &mut self.worker {
             worker.is_to_serve(now);
         }
+        self.introduce();
         Ok(None)
     }
 
@@ -457,13 +483,15 @@ impl<'k, B: Begun> Keeper<'k, B> {
 
     /// Gives somebody the descriptors.
     fn hand(&mut self, caller: Caller) {
-        if self.taking.is_some() {
-            self.answer(caller, Word::Refused, Refusal::BUSY);
-            return;
-        }
         let Some(control) = &self.control else {
             return;
         };
+        // One that had to go for others says nothing more.
+        let is_there = |taker| control.socket(taker).is_some();
+        if self.handing_until.is_some() || self.taking.is_some_and(is_there) {
+            self.answer(caller, Word::Refused, Refusal::BUSY);
+            return;
+        }
         let descriptors = handed(&self.kept, &self.shown);
         match control.answer(caller, Word::Prepared, 0, &descriptors) {
             Ok(()) => self.taking = Some(caller),
@@ -530,7 +558,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
         let ended = KeepError::Deadline {
             deadline: self.times.deadline,
         };
-        if self.control.is_none() && self.begun.is_borrowed() {
+        if self.control.is_none() && self.is_borrowed {
             // Whoever served before goes on.
             return ended.into();
         }

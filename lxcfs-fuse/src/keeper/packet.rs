@@ -174,9 +174,12 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> Received {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut with = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
+    let mut was_reset = false;
     let got = loop {
         match recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut with, flags) {
             Err(Errno::INTR) => {}
+            // The other side has ended without having read all. What it has said comes after this.
+            Err(Errno::CONNRESET) if !was_reset => was_reset = true,
             Err(Errno::AGAIN) => return Received::Nothing,
             Err(_) => return Received::Closed,
             Ok(got) => break got.bytes,
@@ -282,6 +285,16 @@ mod tests {
         drop(here);
         assert!(matches!(receive(there.as_fd()), Received::Closed));
         assert!(wait_for(&there, Duration::from_secs(1)).is_err());
+    }
+
+    #[test]
+    fn what_somebody_has_said_is_heard_after_his_end_also_if_he_has_not_listened() {
+        let (here, there) = pair().unwrap();
+        send(there.as_fd(), Word::Able, 0, &[]).unwrap();
+        send(here.as_fd(), Word::Serve, 0, &[]).unwrap();
+        drop(here);
+        assert_eq!(received(&there).word, Word::Serve);
+        assert!(matches!(receive(there.as_fd()), Received::Closed));
     }
 
     #[test]

@@ -56,6 +56,12 @@ impl Patience {
         self.start_at = later(now, self.pause());
     }
 
+    /// The one that served is to be killed. It may take its time to end, if the kernel does not let go of it; nobody serves
+    /// meanwhile.
+    pub(crate) fn is_killed(&mut self, now: Instant) {
+        self.without.get_or_insert(now);
+    }
+
     /// The one that served has left, as it was told to.
     pub(crate) fn left(&mut self, now: Instant) {
         self.without.get_or_insert(now);
@@ -162,6 +168,18 @@ mod tests {
         patience.failed(after(end, 100));
         patience.failed(after(end, 200));
         assert_eq!(patience.ends_at(), Some(end + DEADLINE));
+    }
+
+    #[test]
+    fn the_deadline_counts_for_one_that_is_killed_and_does_not_end() {
+        let start = Instant::now();
+        let mut patience = Patience::new(start, DEADLINE);
+        patience.serves();
+        let killed = after(start, 5000);
+        patience.is_killed(killed);
+        assert_eq!(patience.ends_at(), Some(killed + DEADLINE));
+        patience.died(start, after(killed, 9000));
+        assert_eq!(patience.ends_at(), Some(killed + DEADLINE));
     }
 
     #[test]

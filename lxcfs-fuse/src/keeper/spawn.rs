@@ -52,7 +52,7 @@ impl Template {
         })
     }
 
-    /// Starts a worker. The caller has no other threads.
+    /// Starts a worker. The caller may have other threads: one that heals, for example.
     #[expect(unsafe_code, reason = "fork(2), and what follows in the child before execve(2)")]
     pub(crate) fn start(&mut self, image: Image, descriptors: [BorrowedFd<'_>; PASSED]) -> io::Result<OwnedFd> {
         let path: &CStr = match image {
@@ -60,7 +60,8 @@ impl Template {
             Image::Own => c"/proc/self/exe",
         };
         let sources = descriptors.map(|descriptor| descriptor.as_raw_fd());
-        // SAFETY: this process has one thread, so that the child may do whatever it could have done itself.
+        // SAFETY: another thread may hold a lock, of the allocator's for example, which nobody lets go of in the child: so the
+        // child makes system calls, counts and copies bytes until it is another program, and nothing else.
         match unsafe { fork() }.map_err(io::Error::from)? {
             ForkResult::Child => {
                 write_pid(&mut self.pid_variable, std::process::id());

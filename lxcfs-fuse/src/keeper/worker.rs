@@ -25,6 +25,18 @@ impl fmt::Display for Status {
     }
 }
 
+/// When a worker is to serve.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Turn<'c> {
+    /// At once: nobody else does. The control socket is for it, should it be left alone.
+    AtOnce {
+        /// `None` if there is none yet.
+        control: Option<BorrowedFd<'c>>,
+    },
+    /// When it is told to.
+    WhenTold,
+}
+
 /// A process that serves, or is about to.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -47,22 +59,30 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts one with these descriptors, and its end of the mail behind them.
+    /// Starts one with these descriptors, and its end of the mail behind them. In the mail is already what `turn` says, so
+    /// that it serves also if its keeper dies from here on.
     pub(crate) fn start(
         template: &mut Template,
         image: Image,
         [fuse, requests, store, shown]: [BorrowedFd<'_>; 4],
+        turn: Turn<'_>,
         now: Instant,
     ) -> io::Result<Self> {
         const { assert!(PASSED == 5) };
         let (mail, theirs) = pair()?;
+        if let Turn::AtOnce { control } = turn {
+            send(mail.as_fd(), Word::Serve, 0, &[])?;
+            if let Some(control) = control {
+                send(mail.as_fd(), Word::Control, 0, &[control])?;
+            }
+        }
         let all = [fuse, requests, store, shown, theirs.as_fd()];
         Ok(Self {
             pidfd: template.start(image, all)?,
             mail: Some(mail),
             image,
             started: now,
-            told: None,
+            told: matches!(turn, Turn::AtOnce { .. }).then_some(now),
             leaves: None,
             serves: None,
             asked: None,

@@ -16,6 +16,9 @@ pub(crate) const ANSWER_HEAD: usize = 16;
 /// Set in the number of a request that the kernel hands out once more.
 const RESENT: u64 = 1 << 63;
 
+/// Set in the number by which an interruption of a request is called.
+const INTERRUPTION: u64 = 1;
+
 const FORGET: u32 = 2;
 const READ: u32 = 15;
 const WRITE: u32 = 16;
@@ -119,19 +122,23 @@ pub(crate) fn io_error(unique: u64) -> Vec<u8> {
     answer(EIO.saturating_neg(), unique, &[])
 }
 
-/// Set in the number of a request when it is about its interruption.
-const INTERRUPTION: u64 = 1;
-
-/// An answer to an interruption of that request: done. It changes nothing, whether there was one or not; `ENOENT` from the
-/// kernel if nobody waits for that request any more.
-pub(crate) fn interrupted(unique: u64) -> Vec<u8> {
+/// An answer to an interruption of a request, which changes nothing: the kernel takes it as long as somebody waits for the
+/// request's own answer, and does not find it (`ENOENT`) from then on.
+///
+/// # References
+///
+/// `fs/fuse/dev.c`, `fuse_dev_do_write` and `FUSE_INT_REQ_BIT`.
+pub(crate) fn is_awaited(unique: u64) -> Vec<u8> {
     answer(0, unique | INTERRUPTION, &[])
 }
 
-/// Whether a kernel with that offer numbers interruptions like what they interrupt: since Linux 4.20, which is 7.28.
-pub(crate) fn numbers_interruptions(offer: &[u8]) -> bool {
-    let mut minor = offer.get(HEAD + 4..).unwrap_or_default();
-    minor.try_get_u32_ne().is_ok_and(|minor| minor >= 28)
+/// Whether a kernel with that offer understands [`is_awaited`]: since Linux 4.20, which speaks 7.28.
+pub(crate) fn tells_what_is_awaited(offer: &[u8]) -> bool {
+    const SINCE: u32 = 28;
+    let mut versions = offer.get(HEAD..).unwrap_or_default();
+    let major = versions.try_get_u32_ne();
+    let minor = versions.try_get_u32_ne();
+    major == Ok(7) && minor.is_ok_and(|minor| minor >= SINCE)
 }
 
 /// News: the kernel is to hand out once more what has not been answered. `EINVAL` from a kernel before 6.9.
@@ -298,6 +305,17 @@ mod tests {
     }
 
     #[test]
+    fn old_kernels_are_not_asked_what_is_awaited() {
+        for (major, minor, tells) in [(7, 27, false), (7, 28, true), (7, 45, true), (6, 40, false)] {
+            let mut offer = head(104, INIT, 2);
+            offer.put_u32_ne(major);
+            offer.put_u32_ne(minor);
+            assert_eq!(tells_what_is_awaited(&offer), tells, "{major}.{minor}");
+        }
+        assert!(!tells_what_is_awaited(&[]));
+    }
+
+    #[test]
     fn an_offer_gets_no_larger() {
         let mut offer = head(104, INIT, 2);
         offer.put_u32_ne(7);
@@ -310,9 +328,6 @@ mod tests {
         offer_no_more(&mut offer, (0b110 << 32) | 0b111);
         let word = |at: usize| u32::from_ne_bytes(offer[at..at + 4].try_into().unwrap());
         assert_eq!([word(40), word(48), word(52), word(56)], [7, 4096, 0b110, 0b10]);
-        assert!(numbers_interruptions(&offer));
-        offer[44..48].copy_from_slice(&27_u32.to_ne_bytes());
-        assert!(!numbers_interruptions(&offer) && !numbers_interruptions(&offer[..44]));
         assert_eq!(offer.len(), 104);
     }
 }

@@ -24,18 +24,23 @@ pub(crate) struct Polls {
     table: Mutex<Table>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
     places: BTreeMap<u64, usize>,
+    /// The next one last.
     free: Vec<usize>,
 }
 
 impl Polls {
-    /// Nobody waits yet.
+    /// Nobody waits here yet. Where those are written down who have waited for a process before this one, nobody else is:
+    /// they are told while others come.
     pub(super) fn of(requests: &Requests) -> io::Result<Self> {
+        let taken: Vec<usize> = left(requests)?.into_iter().map(|(place, _)| place).collect();
+        let free = (0..MOST).rev().filter(|place| !taken.contains(place)).collect();
+        let places = BTreeMap::new();
         Ok(Self {
             file: requests.file().try_clone()?,
-            table: Mutex::default(),
+            table: Mutex::new(Table { places, free }),
         })
     }
 
@@ -45,10 +50,8 @@ impl Polls {
         if table.places.contains_key(&handle) {
             return;
         }
-        let place = match table.free.pop() {
-            Some(place) => place,
-            None if table.places.len() < MOST => table.places.len(),
-            None => return,
+        let Some(place) = table.free.pop() else {
+            return;
         };
         if self.write(place, poll_handle).is_ok() {
             table.places.insert(handle, place);
@@ -78,22 +81,65 @@ impl Polls {
     }
 }
 
-/// Tells everybody to ask again who has waited for a process before this one.
-pub(super) fn wake_all(fuse: &OwnedFd, requests: &Requests) -> io::Result<()> {
+/// Those who have waited for a process before this one: where they are written down, and what the kernel calls them by.
+pub(super) fn left(requests: &Requests) -> io::Result<Vec<(usize, u64)>> {
     let mut table = vec![0; MOST.saturating_mul(EACH)];
     requests.file().read_exact_at(&mut table, POLLS)?;
+    let handles = table
+        .chunks_exact(EACH)
+        .map(|bytes| u64::from_ne_bytes(bytes.try_into().unwrap_or_default()));
+    Ok(handles.enumerate().filter(|(_, handle)| *handle != 0).collect())
+}
+
+/// Tells these to ask again.
+pub(super) fn wake_all(fuse: &OwnedFd, requests: &Requests, left: &[(usize, u64)]) -> io::Result<()> {
     let mut kernel = File::from(fuse.try_clone()?);
-    for (place, bytes) in table.chunks_exact(EACH).enumerate() {
-        let poll_handle = u64::from_ne_bytes(bytes.try_into().unwrap_or_default());
-        if poll_handle == 0 {
-            continue;
-        }
-        // It is refused only by a connection that has ended.
-        let _ = kernel.write_all(&message::ask_again(poll_handle));
+    for (place, poll_handle) in left {
+        // It is refused only by a connection that has ended, and of who does not wait any more.
+        let _ = kernel.write_all(&message::ask_again(*poll_handle));
         let at = u64::try_from(place.saturating_mul(EACH)).unwrap_or(0);
         requests
             .file()
             .write_all_at(&0_u64.to_ne_bytes(), POLLS.saturating_add(at))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::SystemTime;
+
+    use super::super::mount_facts::MountId;
+    use super::super::requests::Facts;
+    use super::*;
+
+    fn requests() -> Requests {
+        let facts = Facts {
+            mountpoint: "/".into(),
+            mount: MountId::at(Path::new("/")).unwrap(),
+            since: SystemTime::UNIX_EPOCH,
+            psi_poll: true,
+            offer: Vec::new(),
+            agreement: Vec::new(),
+        };
+        Requests::create(facts).unwrap()
+    }
+
+    #[test]
+    fn who_comes_does_not_take_the_place_of_those_who_are_still_to_be_told() {
+        let requests = requests();
+        let before = Polls::of(&requests).unwrap();
+        before.waits(1, 11);
+        before.waits(2, 22);
+        let told = left(&requests).unwrap();
+        let next = Polls::of(&requests).unwrap();
+        next.waits(3, 33);
+        let kernel = File::options().write(true).open("/dev/null").unwrap();
+        assert_eq!(left(&requests).unwrap(), [(0, 11), (1, 22), (2, 33)]);
+        wake_all(&kernel.into(), &requests, &told).unwrap();
+        assert_eq!(left(&requests).unwrap(), [(2, 33)]);
+        next.closed(3);
+        assert!(left(&requests).unwrap().is_empty());
+    }
 }

@@ -3,9 +3,9 @@
 //! A kernel since 6.9 hands out all of it once more when it is told to. Before that, what had lain in the slots is put to the
 //! session as the kernel would, and its answers are handed on.
 //!
-//! A slot keeps a request until the next one comes, so most of what lies there had been answered. To work at it again would
-//! not be harmless: a text that is being read would give way to another. So the kernel is asked which of them somebody waits
-//! for.
+//! Of what lies in the slots most has been answered. To put such a request once more would do more than the kernel's refusal
+//! of its answer undoes: a read from the beginning takes the place of the text that its reader goes on with. So the kernel
+//! is asked first.
 //!
 //! A request that was in hand at two deaths is put to the session alone, by whatever kernel. One that was in hand alone at
 //! three gets an error.
@@ -32,13 +32,6 @@ pub(super) fn replay(
     deadline: Duration,
 ) -> io::Result<()> {
     let (kernel, requests) = (&File::from(kept.fuse().try_clone()?), kept.requests());
-    let can_ask = message::numbers_interruptions(&kept.facts().offer);
-    let (in_hand, answered): (Vec<_>, Vec<_>) = in_hand
-        .into_iter()
-        .partition(|one| !can_ask || is_waited_for(kernel, one));
-    for one in answered {
-        in_hand::is_answered(requests, &one)?;
-    }
     let (hopeless, others): (Vec<_>, Vec<_>) = in_hand.into_iter().partition(InHand::is_hopeless);
     for one in hopeless {
         tracing::error!(
@@ -64,15 +57,23 @@ pub(super) fn replay(
     put_all(kernel, requests, end, others, deadline)
 }
 
-/// Whether somebody waits for the answer to that. The kernel looks for the request before it looks at what an answer to its
-/// interruption says.
-///
-/// # References
-///
-/// `fs/fuse/dev.c`, `fuse_dev_do_write`.
-fn is_waited_for(mut kernel: &File, one: &InHand) -> bool {
-    let asked = kernel.write_all(&message::interrupted(one.request.unique));
-    asked.err().and_then(|error| error.raw_os_error()) != Some(ENOENT)
+/// Those that somebody still waits for. The others are no longer in hand.
+pub(super) fn awaited(kept: &Kept, in_hand: Vec<InHand>) -> io::Result<Vec<InHand>> {
+    if !message::tells_what_is_awaited(&kept.facts().offer) {
+        return Ok(in_hand);
+    }
+    let kernel = &File::from(kept.fuse().try_clone()?);
+    let (awaited, answered): (Vec<_>, Vec<_>) = in_hand.into_iter().partition(|one| is_awaited(kernel, one));
+    for one in answered {
+        in_hand::is_answered(kept.requests(), &one)?;
+    }
+    Ok(awaited)
+}
+
+/// Whether the kernel waits for that answer. One that it is about to hand out once more it does not wait for yet.
+fn is_awaited(mut kernel: &File, one: &InHand) -> bool {
+    let asked = kernel.write_all(&message::is_awaited(one.request.unique));
+    asked.err().is_none_or(|error| error.raw_os_error() != Some(ENOENT))
 }
 
 /// Whether the kernel hands out what is in hand.

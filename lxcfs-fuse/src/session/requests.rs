@@ -11,12 +11,13 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use rustix::fs::{FlockOperation, MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fcntl_lock, memfd_create};
+use rustix::fs::{FlockOperation, MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, flock, memfd_create};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -132,12 +133,16 @@ impl Requests {
         &self.file
     }
 
-    /// Takes the right to serve, which a process has until it ends; `false` if another one has it. Two would use the same
-    /// slots.
-    pub(crate) fn claim(&self) -> io::Result<bool> {
-        match fcntl_lock(&self.file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(true),
-            Err(Errno::AGAIN | Errno::ACCESS) => Ok(false),
+    /// Takes the right to serve; `None` if somebody has it. Two would use the same slots.
+    ///
+    /// It is a lock on an open file that nobody else has: a lock of the process would go with any other descriptor of this
+    /// memory that the process closes, and one on the open file that is handed on would be that of all who have it.
+    pub(crate) fn claim(&self) -> io::Result<Option<Claim>> {
+        let again = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let own = File::options().read(true).write(true).open(again)?;
+        match flock(&own, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(Claim(own))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -147,6 +152,17 @@ impl Requests {
             file: self.file.try_clone()?,
             facts: self.facts.clone(),
         })
+    }
+}
+
+/// The right to serve, until it is dropped or the process ends.
+#[derive(Debug)]
+pub(crate) struct Claim(File);
+
+impl Claim {
+    /// Some thread may still serve: the right ends with the process.
+    pub(crate) fn leave(self) {
+        mem::forget(self.0);
     }
 }
 
@@ -203,6 +219,19 @@ mod tests {
         assert!(Requests::open(other).unwrap_err().to_string().contains("shorter"));
         let file = tempfile::tempfile().unwrap();
         assert!(Requests::open(file.into()).is_err());
+    }
+
+    #[test]
+    fn one_has_the_right_to_serve_whatever_else_is_closed_or_handed_on() {
+        let requests = some();
+        let claim = requests.claim().unwrap().unwrap();
+        drop(requests.try_clone().unwrap());
+        let handed_on = again(&requests).unwrap();
+        assert!(handed_on.claim().unwrap().is_none());
+        drop(handed_on);
+        assert!(again(&requests).unwrap().claim().unwrap().is_none());
+        drop(claim);
+        assert!(again(&requests).unwrap().claim().unwrap().is_some());
     }
 
     #[test]

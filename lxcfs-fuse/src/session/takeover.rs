@@ -18,8 +18,9 @@ use super::buffers::{Giving, Slots};
 use super::in_hand;
 use super::kept::Kept;
 use super::line::Line;
-use super::polls::wake_all;
-use super::replay::replay;
+use super::polls::{left, wake_all};
+use super::replay::{awaited, replay};
+use super::requests::Claim;
 use crate::error::MountError;
 use crate::settings::Resume;
 
@@ -43,14 +44,17 @@ pub(super) fn take_over<F: Filesystem>(
     if !kept.is_alive() {
         return Err(MountError::Ended(facts.mountpoint.clone()));
     }
-    if !requests.claim().map_err(cannot_start("the only server"))? {
+    let Some(claim) = requests.claim().map_err(cannot_start("the only server"))? else {
         return Err(MountError::Served(facts.mountpoint.clone()));
-    }
+    };
+    // Before anybody new is among them.
+    let waiting = left(requests).map_err(cannot_start("polls"))?;
     let giving = Giving::begin();
     let line = Line::again(fs, &facts.offer, &facts.agreement, service.threads).map_err(MountError::Handshake)?;
     let cannot_resume = cannot_start("what a process before this one has begun");
     let in_hand = in_hand::collect(requests)
         .and_then(|in_hand| in_hand::empty_slots(requests).map(|()| in_hand))
+        .and_then(|in_hand| awaited(kept, in_hand))
         .map_err(cannot_resume)?;
     if !in_hand.is_empty() {
         tracing::info!(
@@ -74,7 +78,7 @@ pub(super) fn take_over<F: Filesystem>(
     let (tell_ended, was_taken) = (Arc::clone(&has_ended), Arc::clone(&is_taken));
     let lent = slots.ok();
     let run = move || {
-        let how = run(session, lent);
+        let how = run(session, lent, claim);
         tell_ended.store(true, Ordering::Release);
         if was_taken.load(Ordering::Acquire) {
             ended(how);
@@ -94,17 +98,18 @@ pub(super) fn take_over<F: Filesystem>(
     }
     is_taken.store(true, Ordering::Release);
     end.connect(kept.fuse().as_fd())
-        .and_then(|()| wake_all(kept.fuse(), requests))
+        .and_then(|()| wake_all(kept.fuse(), requests, &waiting))
         .map_err(cannot_start("requests"))
 }
 
-fn run<F: Filesystem>(session: Session<F>, slots: Option<Slots>) -> io::Result<()> {
+fn run<F: Filesystem>(session: Session<F>, slots: Option<Slots>, claim: Claim) -> io::Result<()> {
     let how = session.run();
-    match (&how, slots) {
-        (Ok(()), slots) => drop(slots),
+    if how.is_err() {
         // Some threads may go on.
-        (Err(_), Some(slots)) => slots.leave(),
-        (Err(_), None) => {}
+        if let Some(slots) = slots {
+            slots.leave();
+        }
+        claim.leave();
     }
     how
 }

@@ -72,6 +72,8 @@ pub(crate) struct Store {
     containers: Index,
     room: Mutex<Room>,
     turn: AtomicU64,
+    /// The greatest key of a text that had to make room.
+    forgotten: AtomicU64,
 }
 
 /// Where the records of one kind are.
@@ -208,6 +210,7 @@ impl Store {
             containers,
             room: Mutex::new(Room::without(&extents, spare, used)),
             turn: AtomicU64::new(last_turn.saturating_add(1)),
+            forgotten: AtomicU64::new(0),
         }
     }
 
@@ -220,6 +223,11 @@ impl Store {
     /// What [`next`](Self::next) gives away next.
     pub(crate) fn upcoming(&self) -> u64 {
         self.memory.word(AT_NEXT).map_or(0, |next| next.load(Ordering::Relaxed))
+    }
+
+    /// Whether a text of that key may have had to make room for others.
+    pub(crate) fn may_be_forgotten(&self, key: u64) -> bool {
+        key <= self.forgotten.load(Ordering::Relaxed)
     }
 
     /// A number that goes on counting; `None` where there are not so many.
@@ -360,6 +368,7 @@ impl Store {
             .filter_map(|shard| lock(shard).keys().next().copied());
         let first = firsts.min();
         if let Some(first) = first {
+            self.forgotten.fetch_max(first, Ordering::Relaxed);
             self.remove(Kind::Text, first);
         }
         first.is_some()

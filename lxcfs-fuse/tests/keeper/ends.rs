@@ -144,6 +144,24 @@ fn a_dead_mount_of_an_earlier_run_is_cleaned_and_a_mount_point_is_made() {
 }
 
 #[test]
+fn a_keeper_that_nobody_can_find_leaves_no_dead_mount() {
+    if !super::can_mount() {
+        return;
+    }
+    for arguments in [&["--keep"][..], &[]] {
+        let place = Place::new();
+        // No socket can be made there.
+        let mut in_the_way = place.pid_file().into_os_string();
+        in_the_way.push(".sock");
+        fs::create_dir(&in_the_way).unwrap();
+        assert_eq!(place.command(arguments).status().unwrap().code(), Some(1));
+        assert!(place.log().contains("control socket"), "{}", place.log());
+        assert_eq!(place.mounted(), None, "{arguments:?}: {}", place.log());
+        assert!(!place.pid_file().exists());
+    }
+}
+
+#[test]
 fn check_looks_and_does_nothing() {
     let place = Place::new();
     assert_eq!(place.command(&["--check"]).status().unwrap().code(), Some(0));

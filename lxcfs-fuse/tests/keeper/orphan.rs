@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::readers::Readers;
 use super::started::Daemon;
-use super::{Doomed, runs, send, start, worker};
+use super::{Doomed, runs, send, start, worker, worker_after};
 
 /// A worker that was left alone, and the daemon whose keeper it was.
 fn orphan() -> Option<(Daemon, Doomed)> {
@@ -41,6 +41,27 @@ fn it_serves_on_and_the_next_start_takes_over_from_it() {
     readers.all_was_well(&place.log());
     let last = Arc::clone(&place).start_another(place.command(&["--keep"]));
     assert_eq!(last.device(), device);
+}
+
+#[test]
+fn one_that_was_only_just_started_serves_too_and_can_be_found() {
+    for _ in 0..3 {
+        let Some(mut daemon) = start(&["--keep"]) else {
+            return;
+        };
+        let first = worker(&daemon);
+        send(first, Signal::SIGKILL);
+        let second = Doomed(worker_after(&daemon, Some(first)));
+        // It may not have looked into its mail yet.
+        send(second.0, Signal::SIGSTOP);
+        daemon.send(Signal::SIGKILL);
+        daemon.ended();
+        send(second.0, Signal::SIGCONT);
+        assert!(daemon.is_served(), "{}", daemon.place.log());
+        stop(&daemon.place.pid_file(), true).unwrap();
+        wait_until("the orphan has gone", || !runs(second.0));
+        assert_eq!(daemon.place.mounted(), None, "{}", daemon.place.log());
+    }
 }
 
 #[test]

@@ -195,3 +195,22 @@ fn two_do_not_take_over_at_once_and_another_version_is_refused() {
     });
     assert!(daemon.is_served());
 }
+
+#[test]
+fn one_that_had_to_go_for_others_does_not_keep_others_from_taking_over() {
+    for arguments in [&["--keep"][..], &[]] {
+        let Some(mut daemon) = start(arguments) else {
+            return;
+        };
+        let first = Taker::connect(&daemon.control());
+        first.say(1, TAKE_OVER);
+        assert_eq!(first.hear().unwrap(), PREPARED);
+        // So many say nothing that there is no place for it any more.
+        let silent: Vec<Taker> = (0..4).map(|_| Taker::connect(&daemon.control())).collect();
+        assert!(first.hear().is_err(), "it had to go");
+        drop(silent);
+        let second = follow(&daemon, &["--take-over"]);
+        daemon.ends_with(0);
+        assert!(second.is_served());
+    }
+}

@@ -1,5 +1,10 @@
 //! Workers that die with requests in hand.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use lxcfs_fuse::Resume;
 use lxcfs_testing::Running;
 
@@ -90,5 +95,40 @@ fn a_request_that_workers_die_of_even_alone_gets_an_error_and_others_do_not() {
         assert!(!poisoned.status.success(), "{}", poisoned.text());
         assert!(poisoned.stderr.contains("Input/output error"), "{}", poisoned.stderr);
         text(mount.reader("proc/meminfo"));
+    }
+}
+
+/// The first number of `/proc/uptime`.
+fn uptime(text: &str) -> f64 {
+    text.split(' ').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_read_that_was_answered_is_not_worked_at_again_and_its_text_goes_on() {
+    for resume in BOTH {
+        let Some(mount) = Mount::new() else { return };
+        let first = Worker::serving(&mount, resume);
+        let path = mount.file("proc/uptime");
+        let before = uptime(&std::fs::read_to_string(&path).unwrap());
+        let start = Instant::now();
+        let file = File::open(&path).unwrap();
+        let mut begin = [0; 4];
+        file.read_exact_at(&mut begin, 0).unwrap();
+        // A text of before may be shown once more for a moment, and numbers are rounded.
+        let latest = before + start.elapsed().as_secs_f64() + 0.05;
+        sleep(Duration::from_millis(200));
+        // What it had in hand last, and still has in a slot, is that read.
+        first.kill();
+        let _second = Worker::serving(&mount, resume);
+        let mut rest = [0; 100];
+        let length = file.read_at(&mut rest, 4).unwrap();
+        let text = [&begin[..], &rest[..length]].concat();
+        let text = String::from_utf8(text).unwrap();
+        assert!(
+            uptime(&text) <= latest,
+            "{resume:?}: {text:?} is none of before {latest}"
+        );
+        let end = u64::try_from(text.len()).unwrap();
+        assert_eq!(file.read_at(&mut rest, end).unwrap(), 0, "{resume:?}");
     }
 }

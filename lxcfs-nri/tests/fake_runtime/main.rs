@@ -129,6 +129,9 @@ impl Rig {
     }
 }
 
+/// How many files every runtime lets be mounted.
+const MOUNTED: usize = 8;
+
 fn available(dir: &str) -> Available {
     Available {
         dir: PathBuf::from(dir),
@@ -246,7 +249,7 @@ fn an_answer_that_is_longer_than_the_runtime_s_buffer_comes_in_frames_that_fit()
     let mut link = rig.runtime.plugin();
     let response = link.create(&asked_for(asks())).unwrap();
     assert!(response.encoded_len() > 3 * 4096);
-    assert_eq!(mounts(response).len(), 9);
+    assert_eq!(mounts(response).len(), MOUNTED);
 }
 
 #[test]
@@ -256,7 +259,7 @@ fn a_runtime_that_sends_a_byte_at_a_time_is_understood() {
     link.pieces = 1;
     link.register().unwrap();
     link.configure("containerd").unwrap();
-    assert_eq!(mounts(link.create(&asked_for(asks())).unwrap()).len(), 9);
+    assert_eq!(mounts(link.create(&asked_for(asks())).unwrap()).len(), MOUNTED);
 }
 
 #[test]
@@ -271,7 +274,7 @@ fn what_a_newer_runtime_calls_is_refused_as_unknown_and_the_connection_goes_on()
         let status = link.call(service, method, &[]).unwrap().status.unwrap();
         assert_eq!(status.code, code::UNIMPLEMENTED, "{service} {method}");
     }
-    assert_eq!(mounts(link.create(&asked_for(asks())).unwrap()).len(), 9);
+    assert_eq!(mounts(link.create(&asked_for(asks())).unwrap()).len(), MOUNTED);
 }
 
 #[test]
@@ -285,7 +288,7 @@ fn fields_that_are_new_are_skipped() {
         .call("nri.pkg.api.v1alpha1.Plugin", "CreateContainer", &bytes)
         .unwrap();
     let response = CreateContainerResponse::decode(response.payload.as_slice()).unwrap();
-    assert_eq!(mounts(response).len(), 9);
+    assert_eq!(mounts(response).len(), MOUNTED);
 }
 
 #[test]
@@ -433,7 +436,7 @@ fn a_runtime_that_refuses_is_asked_again() {
     let rig = Rig::new();
     rig.runtime.connection().refuse("not yet");
     let mut link = rig.runtime.plugin();
-    assert_eq!(mounts(link.create(&asked_for(asks())).unwrap()).len(), 9);
+    assert_eq!(mounts(link.create(&asked_for(asks())).unwrap()).len(), MOUNTED);
 }
 
 #[test]
@@ -446,7 +449,7 @@ fn a_runtime_that_is_not_there_yet_is_waited_for() {
     });
     let runtime = Runtime::at(&socket);
     let mut link = runtime.plugin();
-    assert_eq!(mounts(link.create(&asked_for(asks())).unwrap()).len(), 9);
+    assert_eq!(mounts(link.create(&asked_for(asks())).unwrap()).len(), MOUNTED);
     assert!(plugin.ends());
 }
 
@@ -477,7 +480,7 @@ fn a_runtime_that_speaks_nonsense_is_left_and_connected_to_again() {
     let mut link = rig.runtime.plugin();
     // Bytes for somebody who is not there are for nobody.
     link.raw(&frame(77, &[1; 100]));
-    assert_eq!(mounts(link.create(&asked_for(asks())).unwrap()).len(), 9);
+    assert_eq!(mounts(link.create(&asked_for(asks())).unwrap()).len(), MOUNTED);
 }
 
 #[test]
