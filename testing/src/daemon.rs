@@ -15,8 +15,12 @@ use tempfile::TempDir;
 
 use crate::patience::{PATIENCE, becomes_true};
 
-/// No test takes that long. When a daemon is killed, whoever waits for it gets an error: that is how nothing hangs.
-const LIFETIME: Duration = Duration::from_secs(900);
+/// No test takes that long, unless it is told to do more than usual: then `LXCFS_TESTS_LIFETIME` is more seconds. When a daemon
+/// is killed, whoever waits for it gets an error: that is how nothing hangs.
+fn lifetime() -> Duration {
+    let told = std::env::var("LXCFS_TESTS_LIFETIME");
+    Duration::from_secs(told.map_or(900, |seconds| seconds.parse().unwrap()))
+}
 
 /// A daemon; dropping it ends it and unmounts.
 #[derive(Debug)]
@@ -225,7 +229,7 @@ impl Drop for Successor {
 fn kill_later(pid: u32) -> Sender<()> {
     let (sender, receiver) = channel();
     std::thread::spawn(move || {
-        if receiver.recv_timeout(LIFETIME) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        if receiver.recv_timeout(lifetime()) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
             send(pid, Signal::SIGKILL);
         }
     });

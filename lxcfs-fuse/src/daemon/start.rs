@@ -18,7 +18,7 @@ use super::pid_file::PidFile;
 use crate::heal;
 use crate::keeper::ask::{AskError, Talk};
 use crate::keeper::control::Control;
-use crate::keeper::packet::Word;
+use crate::keeper::packet::{Packet, Word};
 use crate::keeper::passed::named;
 use crate::keeper::shown::Shown;
 use crate::keeper::{MAIL, mounts};
@@ -38,6 +38,9 @@ const HANDED: [&str; 4] = ["fuse", "requests", "store", Shown::NAME];
 
 /// How long somebody who has been followed may take to go.
 const GOING: Duration = Duration::from_secs(15);
+/// So often somebody may hang up who is asked for what he has.
+const HUNG_UP: u32 = 20;
+const MOMENT: Duration = Duration::from_millis(50);
 /// How long a mount that lies at the mount point may take to show that it is alive.
 const ALIVE: Duration = Duration::from_secs(2);
 
@@ -174,12 +177,26 @@ fn usable(passed: Vec<(String, OwnedFd)>) -> Option<Kept> {
     None
 }
 
+/// Asks whoever listens for what he has. Who hangs up dies just now: then somebody else listens a moment later, or nobody.
+fn ask(path: &Path) -> Result<Option<(Talk, Packet)>, AskError> {
+    let mut tries = 0_u32;
+    loop {
+        let Some(talk) = Talk::begin(path)? else {
+            return Ok(None);
+        };
+        match talk.ask(Word::TakeOver) {
+            Err(AskError::Broken { .. }) if tries < HUNG_UP => tries = tries.saturating_add(1),
+            answer => return answer.map(|prepared| Some((talk, prepared))),
+        }
+        thread::sleep(MOMENT);
+    }
+}
+
 /// From a daemon that serves, if there is one.
 fn from_talk(path: &Path) -> Result<Option<(Kept, Shown, Talk)>, Error> {
-    let Some(talk) = Talk::begin(path)? else {
+    let Some((talk, prepared)) = ask(path)? else {
         return Ok(None);
     };
-    let prepared = talk.ask(Word::TakeOver)?;
     if prepared.word != Word::Prepared || prepared.descriptors.len() != HANDED.len() {
         return Err(Error::Handed(path.to_owned()));
     }

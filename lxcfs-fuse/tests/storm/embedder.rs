@@ -1,9 +1,9 @@
 //! Somebody else's keeper: a program that has the library mount, and starts itself again to serve, at once whatever has
 //! happened. Its workers can be killed at any age.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::fd::{FromRawFd as _, OwnedFd};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::channel;
@@ -11,6 +11,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use lxcfs_fuse::{Kept, MountOptions, Resume, Settings, begin, serve};
+use lxcfs_testing::storm::Size;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
@@ -44,6 +45,46 @@ fn killed_young(name: &str, resume: Resume) {
         };
         (0..kills).map(killed).collect()
     });
+}
+
+#[test]
+fn an_open_files_text_stays_although_the_request_for_its_beginning_lies_in_a_slot_still() {
+    if !can_be() {
+        return;
+    }
+    let program = Program::none();
+    write_program(&program.path(), Resume::Slots);
+    let size = Size {
+        containers: 0,
+        ..size()
+    };
+    storm_over(program, "kill -9 of who has nothing in hand", &[], &size, |storm| {
+        let path = storm.kept.file("proc/uptime");
+        let killed = |_| {
+            // More than there are threads: which of them keeps which request is up to chance.
+            let files: Vec<_> = (0..8)
+                .map(|_| {
+                    let file = File::open(&path).unwrap();
+                    let _ = pread(&file, 0, 4);
+                    let rest = pread(&file, 4, 100);
+                    (file, rest)
+                })
+                .collect();
+            let outage = storm.replaced_by(|worker| assert!(worker.signal(Signal::SIGKILL)));
+            for (file, rest) in files {
+                assert_eq!(pread(&file, 4, 100), rest);
+            }
+            outage
+        };
+        (0..number("IDLE_KILLS", 10)).map(killed).collect()
+    });
+}
+
+fn pread(file: &File, offset: u64, size: usize) -> String {
+    let mut room = vec![0; size];
+    let length = file.read_at(&mut room, offset).unwrap();
+    room.truncate(length);
+    String::from_utf8(room).unwrap()
 }
 
 /// Writes a program that is called as the daemon is: `-f -p PIDFILE --keep … MOUNTPOINT`.
