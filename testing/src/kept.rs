@@ -15,7 +15,7 @@ use crate::patience::wait_until;
 #[derive(Debug)]
 pub struct Kept(Daemon);
 
-/// A process that may have gone.
+/// A worker, or another process of a daemon, that may have gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Worker {
     pid: i32,
@@ -65,6 +65,12 @@ impl Deref for Kept {
 }
 
 impl Worker {
+    /// The process of that number, which need be no worker.
+    #[must_use]
+    pub fn at(pid: u32) -> Option<Self> {
+        living(i32::try_from(pid).unwrap())
+    }
+
     /// The worker that was started last by that keeper.
     #[must_use]
     pub fn of(keeper: u32) -> Option<Self> {
@@ -127,13 +133,22 @@ fn workers_of(keeper: u32) -> Vec<Worker> {
     pids.into_iter().filter(is_worker).filter_map(living).collect()
 }
 
-/// That process, if it is no zombie.
+/// That process, if it has not ended with all its threads: what it has open is closed by the last of them.
 fn living(pid: i32) -> Option<Worker> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, started) = stat(&format!("/proc/{pid}/stat"))?;
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten();
+    let mut states = tasks.filter_map(|task| stat(task.path().join("stat").to_str()?));
+    states
+        .any(|(state, _)| !matches!(state, 'Z' | 'X'))
+        .then_some(Worker { pid, started })
+}
+
+/// The state of a process or a thread, and when it started.
+fn stat(path: &str) -> Option<(char, u64)> {
+    let stat = fs::read_to_string(path).ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
-    let state = fields.next()?;
+    let state = fields.next()?.chars().next()?;
     // The 22nd of all; the third was the state.
-    let started = fields.nth(18)?.parse().ok()?;
-    (!matches!(state, "Z" | "X")).then_some(Worker { pid, started })
+    Some((state, fields.nth(18)?.parse().ok()?))
 }

@@ -49,12 +49,11 @@ fn lost(storm: &Storm, last: &mut Option<Successor>, healer: &Path) -> Outage {
     let worker = Worker::now_of(keeper);
     let device = fs::metadata(storm.kept.mount()).unwrap().dev();
     let began = now();
-    match last {
-        Some(keeper) => keeper.signal(Signal::SIGKILL),
-        None => storm.kept.signal(Signal::SIGKILL),
+    let keeper = Worker::at(keeper).unwrap();
+    for one in [keeper, worker] {
+        assert!(one.signal(Signal::SIGKILL), "{}", storm.kept.log());
     }
-    let _ = worker.signal(Signal::SIGKILL);
-    wait_until("nobody serves", || !worker.is_there());
+    wait_until("nobody serves", || !keeper.is_there() && !worker.is_there());
     let arguments = [rig::patience(), &["--keep"]].concat();
     let next = Successor::start(&storm.program.path(), &arguments, &storm.kept);
     let _ = storm.served_after(now());
