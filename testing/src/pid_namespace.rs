@@ -1,6 +1,7 @@
 //! Children in pid namespaces, new ones and those of others.
 
 use std::fs::File;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
 
 use nix::sched::{CloneFlags, setns, unshare};
@@ -21,6 +22,8 @@ pub(crate) enum Birth<'n> {
 /// The calls change only where the next child of this thread is born. While that is not where we are, this thread can
 /// start no other: that is why each child is followed by the way back.
 pub(crate) fn spawn(birth: Birth<'_>, command: &mut Command) -> std::io::Result<Child> {
+    // Were it stopped in our group, the kernel might hang up on all of it: see setpgid(2) on orphaned process groups.
+    command.process_group(0);
     let own = File::open("/proc/thread-self/ns/pid")?;
     match birth {
         Birth::Here => return command.spawn(),

@@ -11,6 +11,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -52,6 +53,8 @@ pub fn can_run() -> bool {
 pub fn start(limits: &[&str], script: &str) -> (Child, BufReader<ChildStdout>) {
     let arguments = [&["run"], limits, &["--", "sh", "-c", script]].concat();
     let mut child = tool(&arguments)
+        // If a test stops it, the kernel may hang up on all of its group.
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

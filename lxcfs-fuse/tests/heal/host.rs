@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -69,7 +70,7 @@ impl Host {
             .stderr(log);
         let mut served = Served {
             host: self,
-            child: command.spawn().unwrap(),
+            child: command.process_group(0).spawn().unwrap(),
         };
         wait_until("the daemon is ready", || {
             assert!(served.child.try_wait().unwrap().is_none(), "{}", self.log());

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -92,7 +93,7 @@ impl Place {
     /// Starts one more daemon here.
     pub fn start_another(self: Arc<Self>, mut command: Command) -> Daemon {
         let mut daemon = Daemon {
-            child: command.spawn().unwrap(),
+            child: command.process_group(0).spawn().unwrap(),
             place: self,
         };
         // It may also end, and then says nothing any more.
