@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use rustix::io::Errno;
 
 use super::args::Args;
@@ -328,8 +329,10 @@ fn is_alive(mountpoint: &Path) -> bool {
     let place = mountpoint.to_owned();
     let (tell, told) = mpsc::channel();
     let asking = thread::Builder::new().name("asking".to_owned()).spawn(move || {
-        let dead = Some(Errno::NOTCONN.raw_os_error());
-        let alive = !fs::symlink_metadata(&place).is_err_and(|error| error.raw_os_error() == dead);
+        // What the kernel remembers of a file it tells also when nobody serves any more, unless it is told to ask.
+        let asked = AtFlags::STATX_FORCE_SYNC | AtFlags::SYMLINK_NOFOLLOW;
+        let answer = statx(CWD, &place, asked, StatxFlags::MTIME);
+        let alive = answer.err() != Some(Errno::NOTCONN);
         // Nobody listens any more if it took too long.
         let _ = tell.send(alive);
     });

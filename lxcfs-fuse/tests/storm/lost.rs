@@ -58,6 +58,7 @@ fn lost(storm: &Storm, last: &mut Option<Successor>, healer: &Path) -> Outage {
     let next = Successor::start(&storm.program.path(), &arguments, &storm.kept);
     let _ = storm.served_after(now());
     *last = Some(next);
+    assert_eq!(mounts_at(&storm.kept.mount()), 1, "{}", storm.kept.log());
     // Other daemons of this machine, and their containers, are none of ours.
     let mut heal = Command::new(healer);
     heal.arg("remount")
@@ -67,4 +68,11 @@ fn lost(storm: &Storm, last: &mut Option<Successor>, healer: &Path) -> Outage {
         .arg(format!("{}:{}", major(device), minor(device)));
     let _ = Running::start(heal).finish().well();
     Outage { began, ended: now() }
+}
+
+/// How many file systems are mounted there, one over the other.
+fn mounts_at(place: &Path) -> usize {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let is_there = |line: &&str| line.split(' ').nth(4).map(Path::new) == Some(place);
+    mounts.lines().filter(is_there).count()
 }

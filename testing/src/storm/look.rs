@@ -57,6 +57,11 @@ impl Known {
         })
     }
 
+    /// About how long a file's text is.
+    pub(crate) fn length(&self, shown: &Shown) -> usize {
+        self.forms.get(&shown.name).map_or(0, String::len)
+    }
+
     fn reached(&self, file: &str) -> Counters {
         let all = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(file).cloned().unwrap_or_default()

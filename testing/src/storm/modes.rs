@@ -6,11 +6,13 @@ use super::look::{Look, Lost};
 use super::told::Shown;
 
 /// So many bytes are read one by one.
-const SINGLE: usize = 48;
+const SINGLE: usize = 24;
 
-/// How a kept descriptor is read: in pieces of this size. Who gets a whole text in one reply has no need of its being kept
-/// for him, and it is not kept beyond the process that has rendered it; so this is less than any text that changes.
-const PIECE: usize = 8;
+/// How a kept descriptor is read: in about so many pieces.
+const PIECES: usize = 24;
+/// But in none smaller than this. Who gets a whole text in one reply has no need of its being kept for him, and it is not kept
+/// beyond the process that has rendered it; so this is less than any text that changes.
+const SMALLEST: usize = 8;
 
 /// A way of reading.
 pub(crate) trait Mode {
@@ -64,8 +66,9 @@ impl Mode for Kept {
         {
             look.same(shown, "an open file's text has changed", tail(&text), &again);
         }
+        let size = look.known.length(shown).div_ceil(PIECES).max(SMALLEST);
         let begun = look.begin(shown);
-        if let Some(text) = look.in_pieces(shown, &held.file, 0, PIECE)? {
+        if let Some(text) = look.in_pieces(shown, &held.file, 0, size)? {
             look.text(shown, &begun, &text);
             held.text = Some(text);
         }
