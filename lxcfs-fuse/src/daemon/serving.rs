@@ -281,7 +281,7 @@ impl Daemon {
         match packet.word {
             Word::Ping if !self.mounted.is_stuck() => self.say(Word::Alive, 0),
             Word::Reload => self.reload(),
-            Word::Toggle => self.toggle(),
+            Word::Toggle => self.show(self.shown.host()),
             Word::Control => self.spare = packet.descriptors.into_iter().next(),
             _ => {}
         }
@@ -429,11 +429,15 @@ impl Daemon {
 
     /// Shows the host's files to everybody, or no longer.
     fn toggle(&self) {
+        let passthrough = !self.mounted.settings().view.passthrough;
+        self.shown.set(passthrough);
+        self.show(passthrough);
+    }
+
+    fn show(&self, passthrough: bool) {
         let mut settings = self.mounted.settings();
-        let passthrough = !settings.view.passthrough;
         settings.view.passthrough = passthrough;
         self.mounted.set(settings);
-        self.shown.set(passthrough);
         if passthrough {
             tracing::warn!("passing through: everybody sees the host's files");
         } else {

@@ -216,11 +216,12 @@ impl<'k, B: Begun> Keeper<'k, B> {
 
     /// Shows the host, or no longer: so does the worker, or the one that comes next if there is none.
     fn toggle(&self) {
+        // Here, so that it is not lost with a worker that ends just now, or that does not listen yet.
+        let host = !self.shown.host();
+        self.shown.set(host);
         if self.worker.is_some() {
             return self.tell(Word::Toggle);
         }
-        let host = !self.shown.host();
-        self.shown.set(host);
         notify::shows(host);
     }
 
