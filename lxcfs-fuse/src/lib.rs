@@ -40,6 +40,7 @@ mod serve;
 mod session;
 mod settings;
 mod sources;
+pub mod status;
 mod store;
 mod texts;
 mod throttle;
