@@ -11,7 +11,7 @@ use crate::failure::Failure;
 pub(crate) fn man(man: &Man, out: &mut dyn Write) -> Result<(), Failure> {
     let Some(dir) = &man.dir else {
         let page = Page::of(&built(man.program), man.program);
-        return Ok(out.write_all(&page.text()?)?);
+        return Ok(out.write_all(page.text()?.as_bytes())?);
     };
     fs::create_dir_all(dir).map_err(Failure::file(dir, "cannot make the directory"))?;
     for &program in Program::value_variants() {
@@ -52,19 +52,37 @@ impl Page {
         Self(page)
     }
 
-    fn text(&self) -> std::io::Result<Vec<u8>> {
-        let mut text = Vec::new();
-        self.0.render(&mut text)?;
-        writeln!(text, ".SH SEE ALSO\n{}", see_also(&self.0.get_filename()))?;
+    fn text(&self) -> std::io::Result<String> {
+        let mut rendered = Vec::new();
+        self.0.render(&mut rendered)?;
+        // man-pages(7) has a name for what stands after all options.
+        let mut text = String::from_utf8_lossy(&rendered).replacen("\n.SH EXTRA\n", "\n.SH NOTES\n", 1);
+        let (files, see_also) = match self.0.get_filename().as_str() {
+            "lxcfs.8" => (FILES, "lxcfs\\-cli(1), proc(5), cgroups(7)"),
+            "lxcfs-cli.1" => ("", "lxcfs(8), proc(5), cgroups(7)"),
+            _ => ("", "lxcfs\\-cli(1), lxcfs(8)"),
+        };
+        text.push_str(files);
+        text.push_str(".SH SEE ALSO\n");
+        text.push_str(see_also);
+        text.push('\n');
         Ok(text)
     }
 }
 
-/// The other pages that a reader of this one may look for.
-fn see_also(page: &str) -> &'static str {
-    match page {
-        "lxcfs.8" => "lxcfs\\-cli(1), proc(5), cgroups(7)",
-        "lxcfs-cli.1" => "lxcfs(8), proc(5), cgroups(7)",
-        _ => "lxcfs\\-cli(1), lxcfs(8)",
-    }
-}
+/// Where the daemon has something lie.
+const FILES: &str = "\
+.SH FILES
+.TP
+/var/lib/lxcfs
+Where it is mounted, most often
+.TP
+/etc/lxcfs/lxcfs.toml
+The configuration file
+.TP
+/run/lxcfs.pid, /run/lxcfs.pid.sock
+The number of the process, and the socket that lxcfs\\-cli stop and a successor speak to
+.TP
+/run/lxcfs.devices
+Which file systems were served, for healing containers that hold them
+";

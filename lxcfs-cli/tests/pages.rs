@@ -79,6 +79,7 @@ fn man_shows_every_manual_page_without_a_warning() {
         for heading in ["NAME", "SYNOPSIS", "DESCRIPTION", "SEE ALSO"] {
             assert!(text.lines().any(|line| line == heading), "{page:?} has no {heading}");
         }
+        assert!(!text.contains("\nEXTRA"), "{page:?}");
     }
 }
 
