@@ -30,7 +30,7 @@ const PARENTS: [(&str, &str); 6] = [
 ];
 
 /// The name of the container in these cgroups; `None` where it is in the root of all of them.
-pub(super) fn name(cgroups: &Cgroups) -> Option<String> {
+pub(crate) fn name(cgroups: &Cgroups) -> Option<String> {
     [Controller::Tasks, Controller::Memory, Controller::CpuTime]
         .into_iter()
         .chain(Controller::ALL)
@@ -39,7 +39,8 @@ pub(super) fn name(cgroups: &Cgroups) -> Option<String> {
         .map(|cgroup| of_path(&cgroup.path()))
 }
 
-fn of_path(path: &Path) -> String {
+/// The name of the container in the cgroup with that path below the root of its hierarchy; empty for the root itself.
+pub(crate) fn of_path(path: &Path) -> String {
     let parts: Vec<_> = path
         .iter()
         .filter_map(|part| part.to_str())
