@@ -23,6 +23,8 @@ use crate::keeper::program::{Image, Program};
 use crate::keeper::shown::Shown;
 use crate::session::{Mounted, serve};
 use crate::settings::MountOptions;
+use crate::status::{Teller, Worker, WorkerState, millis};
+use crate::store::{Seen, Word as Number};
 
 /// How long a worker may wait for its turn: far longer than a keeper has it wait.
 const TURN: Duration = Duration::from_secs(3600);
@@ -123,6 +125,11 @@ impl Daemon {
         if daemon.mail.is_some() {
             daemon.write_ready();
             return Ok(daemon);
+        }
+        // With a keeper, that counts those that it starts.
+        match Seen::open(daemon.mounted.kept().store()) {
+            Ok(seen) => seen.add(Number::WorkersStarted),
+            Err(error) => tracing::debug!(%error, "not counted"),
         }
         if daemon.args.worker {
             daemon.control = claim.control(&daemon.args);
@@ -308,6 +315,7 @@ impl Daemon {
                     self.answer(caller, Word::Done, 0);
                     return Next::Unmount;
                 }
+                Wish::Status(caller) => self.say_status(caller),
                 Wish::Gone(caller) => {
                     if self.taking == Some(caller) {
                         tracing::warn!("whoever was taking over has gone; all stays as it was");
@@ -317,6 +325,26 @@ impl Daemon {
             }
         }
         Next::GoOn
+    }
+
+    /// Says what is done here.
+    fn say_status(&mut self, caller: Caller) {
+        let teller = Teller {
+            kept: self.mounted.kept(),
+            shown: &self.shown,
+            started: self.program.started(),
+            is_kept: false,
+            worker: Some(Worker {
+                pid: std::process::id(),
+                started_at_ms: millis(self.program.started()),
+                state: WorkerState::Serves,
+                silent_for_ms: None,
+            }),
+            gauges: Some(self.mounted.gauges()),
+        };
+        if let Some(control) = &mut self.control {
+            control.say(caller, teller);
+        }
     }
 
     fn answer(&self, caller: Caller, word: Word, number: u32) {

@@ -15,6 +15,7 @@ use rustix::net::{
 };
 
 use super::packet::{Received, Refusal, Word, receive, send};
+use crate::status::Teller;
 
 /// How many talk at once at most. Of more, the one that came first has to go.
 pub(crate) const TALKS: usize = 4;
@@ -36,6 +37,8 @@ pub(crate) enum Wish {
     Stop(Caller),
     /// That we unmount and end.
     Unmount(Caller),
+    /// That we say what we do.
+    Status(Caller),
     /// Nothing any more: it has gone.
     Gone(Caller),
 }
@@ -123,6 +126,7 @@ impl Control {
                     Word::Ready => return Some(Wish::Ready(caller)),
                     Word::Stop => return Some(Wish::Stop(caller)),
                     Word::Unmount => return Some(Wish::Unmount(caller)),
+                    Word::Status => return Some(Wish::Status(caller)),
                     _ => {
                         *place = None;
                         return Some(Wish::Gone(caller));
@@ -151,6 +155,16 @@ impl Control {
             number,
             descriptors,
         )
+    }
+
+    /// Says what is done here, and ends the conversation: who asks again begins another one, and waits behind others.
+    pub(crate) fn say(&mut self, to: Caller, teller: Teller<'_>) {
+        // If it has gone, it does not want to know.
+        let _ = match teller.tell() {
+            Some(said) => self.answer(to, Word::Said, 0, &[said.as_fd()]),
+            None => self.answer(to, Word::Refused, Refusal::FAILED, &[]),
+        };
+        self.hang_up(to);
     }
 
     /// The socket of a conversation.

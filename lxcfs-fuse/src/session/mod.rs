@@ -52,6 +52,7 @@ use crate::psi::Triggers;
 use crate::registry::Budget;
 use crate::serve::Server;
 use crate::settings::{MountOptions, Settings};
+use crate::status::millis_since_boot;
 use crate::tree::Tree;
 use crate::waiting::Waiting;
 use crate::watchdog::{Duties, Lateness, Watchdog};
@@ -145,6 +146,7 @@ pub fn serve(
     };
     let budget = Budget::of(descriptors);
     let store = Arc::new(kept.open_store().map_err(cannot_start("the store"))?);
+    store.is_mounted_since(millis_since_boot(facts.since).max(1));
     let server = Arc::new(Server::new(hierarchies, settings, budget, Arc::clone(&store)));
     let housekeeper = Housekeeper::start(&server).map_err(cannot_start("the housekeeper"))?;
     server.keep_house_with(Arc::clone(housekeeper.bell()));

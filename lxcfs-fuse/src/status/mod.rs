@@ -6,10 +6,13 @@
 //! Times are of `CLOCK_BOOTTIME`, in milliseconds; numbers only grow while the file system is mounted, whoever serves it.
 
 mod latency;
+mod told;
 
 pub use latency::Latency;
+pub(crate) use told::{Teller, millis_since_boot};
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -115,4 +118,9 @@ impl Container {
     pub fn all_reads(&self) -> u64 {
         self.reads.values().fold(0, |sum, reads| sum.saturating_add(*reads))
     }
+}
+
+/// A time in milliseconds.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

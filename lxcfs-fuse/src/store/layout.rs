@@ -22,6 +22,12 @@ pub(super) const AT_VERSION: usize = 1;
 pub(super) const AT_NEXT: usize = 2;
 /// The word that says how much of the directory has ever been in use.
 pub(super) const AT_USED: usize = 3;
+/// The word that says when the file system was mounted: `CLOCK_BOOTTIME` in milliseconds, 0 for unknown.
+pub(super) const AT_MOUNTED: usize = 4;
+/// The word that says how many processes have been started to serve.
+pub(super) const AT_STARTED: usize = 5;
+/// The word that says how many of them have died.
+pub(super) const AT_DIED: usize = 6;
 /// The first of the counters.
 pub(super) const AT_COUNTERS: usize = 16;
 /// How many counters there may be.
@@ -71,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_parts_lie_one_behind_the_other_and_fill_it() {
-        const { assert!(AT_COUNTERS + COUNTERS <= AT_DIRECTORY) };
+        const { assert!(AT_DIED < AT_COUNTERS && AT_COUNTERS + COUNTERS <= AT_DIRECTORY) };
         assert_eq!(entry(0), AT_DIRECTORY);
         assert_eq!(entry(ENTRIES.try_into().unwrap()), AT_ROOM);
         assert_eq!(block(0), AT_ROOM);

@@ -13,6 +13,7 @@ mod layout;
 mod memory;
 mod record;
 mod room;
+mod seen;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use memory::Memory;
 pub(crate) use record::Kind;
 use record::{Record, strike_out};
 use room::{Room, bytes};
+pub(crate) use seen::{Seen, Word};
 use space::Extent;
 
 /// More locks than there are threads: two of them seldom meet.
@@ -147,14 +149,8 @@ impl Store {
     /// [`StoreError`]; then there is nothing to go on with.
     pub(crate) fn open(file: OwnedFd) -> Result<Self, StoreError> {
         let memory = Memory::open(file, BYTES)?.ok_or(StoreError::Kind)?;
-        let word = |at| memory.word(at).map_or(0, |word| word.load(Ordering::Acquire));
-        if word(AT_MAGIC) != MAGIC {
-            return Err(StoreError::Magic);
-        }
-        match word(AT_VERSION) {
-            VERSION => Ok(Self::over(memory)),
-            found => Err(StoreError::Version { found }),
-        }
+        seen::is_ours(&memory)?;
+        Ok(Self::over(memory))
     }
 
     /// Finds out what there is.

@@ -17,6 +17,7 @@ mod alone;
 mod ends;
 mod orphan;
 mod readers;
+mod says;
 mod survives;
 mod systemd;
 mod take_over;
