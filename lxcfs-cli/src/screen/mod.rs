@@ -9,10 +9,10 @@ mod places;
 mod view;
 
 pub(crate) use keys::{Asked, Order};
-pub(crate) use line::{Colours, bar, bottom, cut, head, padded};
+pub(crate) use line::{Colours, bar, bottom, cut, cut_front, head, padded};
 pub(crate) use live::live;
 pub(crate) use places::{Bar, Place, Wanted, places};
-pub(crate) use view::View;
+pub(crate) use view::{View, moved};
 
 use ratatui::Frame;
 

@@ -27,6 +27,12 @@ pub enum AskError {
         /// What the kernel says.
         source: io::Error,
     },
+    /// The daemon does not speak to everybody.
+    #[error("control socket {path}: permission denied; only root and the daemon's own user may ask")]
+    MayNot {
+        /// The socket.
+        path: String,
+    },
     /// The conversation broke off.
     #[error("control socket {path}: {source}")]
     Broken {
@@ -91,6 +97,7 @@ impl Talk {
         match connected {
             Ok(socket) => Ok(Some(Self { path: named, socket })),
             Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => Ok(None),
+            Err(Errno::ACCESS | Errno::PERM) => Err(AskError::MayNot { path: named }),
             Err(error) => Err(AskError::Connect {
                 path: named,
                 source: error.into(),
