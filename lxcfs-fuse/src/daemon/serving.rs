@@ -15,7 +15,7 @@ use super::pid_file::PidFile;
 use super::signals::{Event, Events, Waker};
 use super::start::{CONTROL, PID_FILE, Start, TAKER};
 use super::{log_settings, notify, replace};
-use crate::keeper::control::{Caller, Control, Wish};
+use crate::keeper::control::{Caller, Control, WISHES, Wish};
 use crate::keeper::handed;
 use crate::keeper::mounts;
 use crate::keeper::packet::{Packet, Received, Refusal, Word, receive, send, wait_for};
@@ -302,7 +302,10 @@ impl Daemon {
     }
 
     fn hear_callers(&mut self) -> Next {
-        while let Some(wish) = self.control.as_mut().and_then(Control::next) {
+        for _ in 0..WISHES {
+            let Some(wish) = self.control.as_mut().and_then(Control::next) else {
+                break;
+            };
             match wish {
                 Wish::TakeOver(caller) => self.hand(caller),
                 Wish::Able(caller) if self.taking == Some(caller) => self.stop_serving(caller),

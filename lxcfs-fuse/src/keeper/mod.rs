@@ -28,7 +28,7 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use control::{Caller, Control, Wish};
+use control::{Caller, Control, WISHES, Wish};
 use packet::{Packet, Refusal, Word};
 use patience::{Patience, later};
 use program::{Image, Program};
@@ -460,7 +460,10 @@ impl<'k, B: Begun> Keeper<'k, B> {
     }
 
     fn hear_callers(&mut self) -> Result<Option<End>, crate::daemon::Error> {
-        while let Some(wish) = self.control.as_mut().and_then(Control::next) {
+        for _ in 0..WISHES {
+            let Some(wish) = self.control.as_mut().and_then(Control::next) else {
+                break;
+            };
             match wish {
                 Wish::TakeOver(caller) => self.hand(caller),
                 Wish::Able(caller) if self.taking == Some(caller) => self.stop_serving(caller),

@@ -280,8 +280,12 @@ impl Duties<Waiting> for Answers {
         self.0.settings().deadline
     }
 
-    fn give_up(&self, reply: Waiting) {
-        reply.error(Errno::EIO);
+    fn give_up(&self, waiting: Waiting, taken: Duration) {
+        // Before the answer: who has it finds it counted.
+        if let Some(entry) = &waiting.entry {
+            self.0.has_failed(entry, waiting.is_for_a_text().then_some(taken));
+        }
+        waiting.error(Errno::EIO);
         self.0.late();
     }
 

@@ -8,12 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use lxcfs_core::live::boot_time;
 
-use super::{Process, Status, Worker, millis};
+use super::{Container, Process, Status, Worker, millis};
 use crate::counters::{Counts, Gauges};
 use crate::keeper::said;
 use crate::keeper::shown::Shown;
 use crate::session::Kept;
-use crate::store::{Seen, Word};
+use crate::store::{Balance, Seen, Word};
 
 /// What is known to the process that tells.
 pub(crate) struct Teller<'t> {
@@ -69,9 +69,31 @@ impl Teller<'_> {
             workers_died: seen.word(Word::WorkersDied),
             counts: Counts::of(|which| seen.counter(which)),
             gauges: self.gauges,
-            containers: Vec::new(),
+            containers: containers(seen),
         }
     }
+}
+
+fn containers(seen: &Seen) -> Vec<Container> {
+    let names = seen.names();
+    let container = |balance: Balance| Container {
+        pid: balance.pid,
+        cgroup: match balance.is_cut {
+            true => format!("…{}", escaped(&balance.cgroup)),
+            false => escaped(&balance.cgroup),
+        },
+        met_at_ms: balance.met,
+        asked_at_ms: balance.asked,
+        reads: names
+            .iter()
+            .zip(balance.reads)
+            .filter(|(_, reads)| *reads > 0)
+            .map(|(name, reads)| (name.clone(), reads))
+            .collect(),
+        errors: balance.errors,
+        latency: balance.latency,
+    };
+    seen.accounts().into_iter().map(container).collect()
 }
 
 /// A time of the wall clock as one of `CLOCK_BOOTTIME`, as far as that clock was not set since.

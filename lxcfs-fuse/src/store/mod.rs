@@ -9,6 +9,7 @@
 //!
 //! One process writes at a time: the next one begins when this one is dead, or has ended to serve.
 
+mod accounts;
 mod layout;
 mod memory;
 mod record;
@@ -27,6 +28,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crc32fast::Hasher;
 use lxcfs_core::live::boot_time;
 
+use accounts::Accounts;
+pub(crate) use accounts::{Account, Balance, Owner};
 use layout::{AT_COUNTERS, AT_MAGIC, AT_NEXT, AT_USED, AT_VERSION, BYTES, COUNTERS, ENTRIES, ENTRY, MAGIC, VERSION};
 use memory::Memory;
 pub(crate) use record::Kind;
@@ -38,7 +41,7 @@ use space::Extent;
 /// More locks than there are threads: two of them seldom meet.
 const SHARDS: usize = 16;
 
-/// What texts may take in all: half of the room, so that who keeps many files open that he has not read to their ends does
+/// What texts may take in all: little more than half of the room, so that who keeps many files open that he has not read to their ends does
 /// not take it from containers.
 const MOST_TEXT_BYTES: usize = 30 << 20;
 
@@ -72,6 +75,7 @@ pub(crate) struct Store {
     memory: Memory,
     texts: Index,
     containers: Index,
+    accounts: Accounts,
     room: Mutex<Room>,
     turn: AtomicU64,
     /// The greatest key of a text that had to make room.
@@ -199,11 +203,19 @@ impl Store {
         for entry in &spare {
             strike_out(entry_of(&memory, *entry));
         }
-        let extents: Vec<Extent> = extents.into_values().collect();
+        let mut extents: Vec<Extent> = extents.into_values().collect();
+        let [first, second] = Accounts::extents();
+        let has_place = extents.last().is_none_or(|last| last.end() <= first.at);
+        if has_place {
+            extents.extend([first, second]);
+        }
+        let is_known = |record| containers.shard(record).contains_key(&record);
+        let accounts = Accounts::over(&memory, has_place, is_known);
         Self {
             memory,
             texts,
             containers,
+            accounts,
             room: Mutex::new(Room::without(&extents, spare, used)),
             turn: AtomicU64::new(last_turn.saturating_add(1)),
             forgotten: AtomicU64::new(0),
@@ -299,6 +311,12 @@ impl Store {
         }
         drop(shard);
         self.give(old);
+    }
+
+    /// Strikes out all that is known of a container.
+    pub(crate) fn forget(&self, record: u64) {
+        self.remove(Kind::Container, record);
+        self.close_account(record);
     }
 
     /// Gives pages back that hold nothing, if they are many.

@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::accounts::{self, Balance};
 use super::layout::{
     AT_COUNTERS, AT_DIED, AT_MAGIC, AT_MOUNTED, AT_STARTED, AT_VERSION, BYTES, COUNTERS, MAGIC, VERSION,
 };
@@ -50,6 +51,16 @@ impl Seen {
     pub(crate) fn counter(&self, which: usize) -> u64 {
         let counter = self.0.part(AT_COUNTERS, COUNTERS).get(which);
         counter.map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// What was done for each container, as it is while others count.
+    pub(crate) fn accounts(&self) -> Vec<Balance> {
+        accounts::all(&self.0)
+    }
+
+    /// The names of files, by their places in accounts.
+    pub(crate) fn names(&self) -> Vec<String> {
+        accounts::names_in(&self.0)
     }
 
     pub(crate) fn word(&self, which: Word) -> u64 {
