@@ -36,12 +36,20 @@ fn program() -> (TempDir, PathBuf) {
     (dir, program)
 }
 
-/// A kept daemon, if this machine can have one.
+/// A kept daemon that can be asked, if this machine can have one.
 fn kept(arguments: &[&str]) -> Option<Kept> {
     can_run().then(|| {
         let (_dir, program) = program();
-        Kept::start(&program, arguments)
+        let daemon = Kept::start(&program, arguments);
+        answers(&daemon);
+        daemon
     })
+}
+
+/// It is mounted a moment before it can be asked.
+fn answers(daemon: &Daemon) {
+    let pid_file = daemon.pid_file();
+    wait_until("the daemon answers", || lxcfs_fuse::daemon::status(&pid_file).is_ok());
 }
 
 fn pid_file(daemon: &Daemon) -> String {
@@ -236,12 +244,7 @@ fn a_daemon_that_nobody_keeps_answers_itself() {
     }
     let (_dir, program) = program();
     let daemon = Daemon::start(&program, &[]);
-    // It is mounted a moment before it can be asked.
-    wait_until("it answers", || {
-        output(&["status", "--for", "0.1", "-p", &pid_file(&daemon)])
-            .status
-            .success()
-    });
+    answers(&daemon);
     let said = said(&daemon, &[]);
     let pid = daemon.pid();
     assert!(
@@ -303,7 +306,11 @@ fn the_screen_shows_containers_and_the_files_of_the_selected_one() {
         return;
     };
     terminal.runs(&format!("status --watch --for 0.2 -p {}", pid_file(&daemon)));
-    terminal.waits_for("the busy one", |screen| screen.contains("uptime 100%"));
+    // How busy it is, only two looks tell.
+    terminal.waits_for("the busy one", |screen| {
+        let mut lines = screen.lines();
+        lines.any(|line| line.contains("uptime 100%") && !line.contains(" - "))
+    });
     assert_eq!(terminal.state().trim(), "1 0");
     terminal.types(&["t"]);
     terminal.waits_for("the order by all reads", |screen| screen.contains("READS▼"));
@@ -315,10 +322,11 @@ fn the_screen_shows_containers_and_the_files_of_the_selected_one() {
     terminal.waits_for("the files of the second", |screen| {
         screen.contains("\nproc/meminfo ") && !screen.contains("\nproc/uptime ")
     });
-    terminal.types(&["Escape", "Space"]);
-    terminal.waits_for("the pause", |screen| {
-        screen.contains("paused") && !screen.contains("FILE")
-    });
+    // Apart: together they would be Alt and a space.
+    terminal.types(&["Escape"]);
+    terminal.waits_for("no files", |screen| !screen.contains("\nFILE"));
+    terminal.types(&["Space"]);
+    terminal.waits_for("the pause", |screen| screen.contains("paused"));
     terminal.types(&["Space", "/"]);
     terminal.types(&["-l", &busy.init().to_string()]);
     terminal.types(&["Enter"]);

@@ -134,7 +134,7 @@ mod tests {
     }
 
     fn two_looks() -> Model {
-        let mut model = Model::new(look(60), View::new(Sort::Rate, ""));
+        let mut model = Model::new(look(60), View::new(Sort::Rate, ""), None);
         model.take(Ok(look(61)));
         model
     }
@@ -199,7 +199,7 @@ q quit  ↑↓ files  / filter  space pause  sort: n p s t e l i  r reverse
 
     #[test]
     fn why_there_is_no_line_is_said() {
-        let mut model = Model::new(status(1000, vec![]), View::new(Sort::Rate, ""));
+        let mut model = Model::new(status(1000, vec![]), View::new(Sort::Rate, ""), None);
         assert!(screen(&mut model, 80, 12).contains("no container has read anything yet"));
         model.view.filter = "web".to_owned();
         assert!(screen(&mut model, 80, 12).contains("no container has \"web\""));

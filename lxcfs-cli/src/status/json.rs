@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 
 use super::head;
 use super::rows::{Row, apart, rate_milli, rows};
+use super::whom::Whom;
 use crate::failure::Failure;
 
-/// The daemon's own object, with `wrong` and `now` in it, and with `name` and `now` in each container.
-pub(super) fn object(before: Option<&Status>, now: &Status) -> Result<Value, Failure> {
+/// The daemon's own object, with `wrong` and `now` in it, and with `name` and `now` in each container. With `whom`, only that
+/// container is in it.
+pub(super) fn object(before: Option<&Status>, now: &Status, whom: Option<&Whom>) -> Result<Value, Failure> {
     let mut object = serde_json::to_value(now).map_err(std::io::Error::from)?;
     let wrong = head::wrong(before, now, env!("CARGO_PKG_VERSION"));
     let apart = apart(before, now);
@@ -24,27 +26,34 @@ pub(super) fn object(before: Option<&Status>, now: &Status) -> Result<Value, Fai
     });
     put(&mut object, "wrong", json!(wrong));
     put(&mut object, "now", json!(of_daemon));
-    let rows = rows(before, now);
-    let containers = object.get_mut("containers").and_then(Value::as_array_mut);
-    for (container, row) in containers.into_iter().flatten().zip(&rows) {
-        put(container, "name", json!(row.name));
-        put(container, "now", of_container(row, apart));
+    let mut rows = rows(before, now);
+    if let Some(whom) = whom {
+        whom.only(&mut rows)?;
     }
+    let containers: Result<Vec<Value>, _> = rows.iter().map(|row| of_container(row, apart)).collect();
+    put(
+        &mut object,
+        "containers",
+        json!(containers.map_err(std::io::Error::from)?),
+    );
     Ok(object)
 }
 
-fn of_container(row: &Row, apart: Option<Duration>) -> Value {
-    let Some((now, apart)) = row.now.as_ref().zip(apart) else {
-        return Value::Null;
-    };
+fn of_container(row: &Row, apart: Option<Duration>) -> Result<Value, serde_json::Error> {
+    let mut container = serde_json::to_value(&row.container)?;
     let [p50, p99] = row.waits_ns();
-    json!({
-        "reads": now.reads,
-        "reads_per_second": decimal(now.rate_milli),
-        "errors_per_second": decimal(rate_milli(now.errors, apart)),
-        "p50_ns": p50,
-        "p99_ns": p99,
-    })
+    let now = row.now.as_ref().zip(apart).map(|(now, apart)| {
+        json!({
+            "reads": now.reads,
+            "reads_per_second": decimal(now.rate_milli),
+            "errors_per_second": decimal(rate_milli(now.errors, apart)),
+            "p50_ns": p50,
+            "p99_ns": p99,
+        })
+    });
+    put(&mut container, "name", json!(row.name));
+    put(&mut container, "now", json!(now));
+    Ok(container)
 }
 
 fn put(object: &mut Value, key: &str, value: Value) {
@@ -69,7 +78,7 @@ mod tests {
         let before = status(1000, vec![container(1, 0, &[("proc/stat", 10)])]);
         let mut now = status(3000, vec![container(1, 0, &[("proc/stat", 25)])]);
         now.counts.renderings = 15;
-        let object = object(Some(&before), &now).unwrap();
+        let object = object(Some(&before), &now, None).unwrap();
         assert_eq!(object["now"]["seconds"], 2.0);
         assert_eq!(object["now"]["reads_per_second"], 7.5);
         assert_eq!(object["wrong"], json!([]));
@@ -86,7 +95,7 @@ mod tests {
 
     #[test]
     fn one_look_knows_nothing_of_now() {
-        let object = object(None, &status(1000, vec![container(1, 0, &[])])).unwrap();
+        let object = object(None, &status(1000, vec![container(1, 0, &[])]), None).unwrap();
         assert_eq!(object["now"], Value::Null);
         assert_eq!(object["containers"][0]["now"], Value::Null);
     }

@@ -4,6 +4,7 @@ use lxcfs_fuse::status::Status;
 
 use super::order::{Sort, shown};
 use super::rows::{Identity, Row, rows};
+use super::whom::Whom;
 use crate::screen::{Asked, View, moved};
 
 /// What a daemon has said, or why it cannot be asked.
@@ -16,21 +17,26 @@ pub(super) struct Model {
     pub(super) now: Status,
     rows: Vec<Row>,
     pub(super) view: View<Sort>,
+    /// Only this container is shown.
+    whom: Option<Whom>,
     selected: Option<Identity>,
     /// Why the daemon could not be asked the last time.
     pub(super) no_answer: Option<String>,
 }
 
 impl Model {
-    pub(super) fn new(first: Status, view: View<Sort>) -> Self {
-        Self {
-            rows: rows(None, &first),
+    pub(super) fn new(first: Status, view: View<Sort>, whom: Option<Whom>) -> Self {
+        let mut model = Self {
+            rows: Vec::new(),
             before: None,
             now: first,
             view,
+            whom,
             selected: None,
             no_answer: None,
-        }
+        };
+        model.fill();
+        model
     }
 
     /// Takes a look into account. While paused, none is.
@@ -40,11 +46,19 @@ impl Model {
         }
         match look {
             Ok(now) => {
-                self.no_answer = None;
                 self.before = Some(std::mem::replace(&mut self.now, now));
-                self.rows = rows(self.before.as_ref(), &self.now);
+                self.no_answer = None;
+                self.fill();
             }
             Err(why) => self.no_answer = Some(why),
+        }
+    }
+
+    fn fill(&mut self) {
+        self.rows = rows(self.before.as_ref(), &self.now);
+        if let Some(Err(why)) = self.whom.as_ref().map(|whom| whom.only(&mut self.rows)) {
+            self.rows.clear();
+            self.no_answer = Some(why.to_string());
         }
     }
 
@@ -114,7 +128,7 @@ mod tests {
                 .map(|pid| container(pid, 0, &[("proc/stat", looks * u64::from(pid))]))
                 .collect()
         };
-        let mut model = Model::new(status(1000, containers(1)), View::new(Sort::Rate, ""));
+        let mut model = Model::new(status(1000, containers(1)), View::new(Sort::Rate, ""), None);
         model.take(Ok(status(2000, containers(2))));
         model
     }

@@ -3,8 +3,8 @@
 use lxcfs_core::cgroup::Controller;
 use lxcfs_core::live::{self, Root};
 use lxcfs_core::{Container as Found, Pid};
-use lxcfs_fuse::status::{Container, Status};
 
+use super::rows::Row;
 use crate::failure::Failure;
 
 /// The container of a process.
@@ -26,23 +26,23 @@ impl Whom {
         })
     }
 
-    /// Leaves only that container. An error: the daemon does not know it.
-    pub(super) fn only(&self, status: &mut Status) -> Result<(), Failure> {
-        let found = self.among(&status.containers).cloned();
+    /// Leaves only that container among the lines. An error: the daemon does not know it.
+    pub(super) fn only(&self, rows: &mut Vec<Row>) -> Result<(), Failure> {
+        let found = self.among(rows).cloned();
         let found = found.ok_or(Failure::NeverAsked { pid: self.process })?;
-        status.containers = vec![found];
+        *rows = vec![found];
         Ok(())
     }
 
-    fn among<'c>(&self, containers: &'c [Container]) -> Option<&'c Container> {
-        let is_init = |one: &Container| one.pid == self.init;
-        let is_cgroup = |one: &Container| Some(&one.cgroup) == self.cgroup.as_ref();
-        let both = containers.iter().find(|one| is_init(one) && is_cgroup(one));
+    fn among<'r>(&self, rows: &'r [Row]) -> Option<&'r Row> {
+        let is_init = |row: &&Row| row.container.pid == self.init;
+        let is_cgroup = |row: &&Row| Some(&row.container.cgroup) == self.cgroup.as_ref();
         // A daemon in a pid namespace of its own has other numbers; one that met the container early has another cgroup.
-        let alike = |one: &&Container| one.pid.is_some() == self.init.is_some();
-        let either = || containers.iter().filter(alike).find(|one| is_cgroup(one));
-        let or_init = || containers.iter().find(|one| self.init.is_some() && is_init(one));
-        both.or_else(either).or_else(or_init)
+        let is_alike = |row: &&Row| row.container.pid.is_some() == self.init.is_some();
+        let both = rows.iter().find(|row| is_init(row) && is_cgroup(row));
+        let same_cgroup = || rows.iter().find(|row| is_alike(row) && is_cgroup(row));
+        let same_init = || rows.iter().find(|row| self.init.is_some() && is_init(row));
+        both.or_else(same_cgroup).or_else(same_init)
     }
 }
 
@@ -55,6 +55,7 @@ fn cgroup(found: &Found) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::example::{container, status};
+    use super::super::rows::rows;
     use super::*;
 
     fn whom(init: Option<Pid>, cgroup: &str) -> Whom {
@@ -66,10 +67,10 @@ mod tests {
     }
 
     fn found(whom: &Whom) -> Option<u32> {
-        let mut status = status(1000, vec![container(1, 0, &[]), container(2, 0, &[])]);
-        whom.only(&mut status).ok()?;
-        assert_eq!(status.containers.len(), 1);
-        status.containers[0].pid
+        let mut rows = rows(None, &status(1000, vec![container(1, 0, &[]), container(2, 0, &[])]));
+        whom.only(&mut rows).ok()?;
+        assert_eq!(rows.len(), 1);
+        rows[0].container.pid
     }
 
     #[test]
@@ -87,8 +88,7 @@ mod tests {
     fn who_has_never_asked_is_not_somebody_else() {
         assert_eq!(found(&whom(Some(3), "/lxc/ct3")), None);
         assert_eq!(found(&whom(None, "/lxc/ct2")), None);
-        let mut status = status(1000, vec![]);
-        let said = whom(Some(3), "/c").only(&mut status).unwrap_err().to_string();
+        let said = whom(Some(3), "/c").only(&mut Vec::new()).unwrap_err().to_string();
         assert!(said.contains("process 99"), "{said}");
     }
 }

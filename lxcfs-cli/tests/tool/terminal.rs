@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use lxcfs_testing::{skipped, wait_until};
+use lxcfs_testing::{PATIENCE, becomes_true, skipped, wait_until};
 
 use super::stderr;
 
@@ -70,10 +70,11 @@ impl Terminal {
     }
 
     pub fn waits_for(&self, what: &str, holds: impl Fn(&str) -> bool) {
-        wait_until(what, || {
+        let holds = becomes_true(PATIENCE, || {
             std::thread::sleep(std::time::Duration::from_millis(20));
             holds(&self.screen())
         });
+        assert!(holds, "waited too long for {what}:\n{}", self.screen());
     }
 
     /// The terminal is as it was: its first screen, a cursor, and a shell whose typing is seen.
