@@ -49,10 +49,11 @@ pub(super) fn wrong(before: Option<&Status>, now: &Status, own_version: &str) ->
             "the daemon is of version {daemons}, and this lxcfs-cli of {own_version}"
         ));
     }
-    let unlisted = known(now).saturating_sub(u64::try_from(now.containers.len()).unwrap_or(u64::MAX));
+    // One that is met or ends just now is not there in both looks.
+    let unlisted = before.map_or(u64::MAX, unlisted).min(unlisted(now));
     if unlisted > 0 {
         wrong.push(format!(
-            "{} not listed: there is no room for their numbers",
+            "{} not listed; what they do is in the totals alone",
             plural(unlisted, "container is", "containers are")
         ));
     }
@@ -158,8 +159,19 @@ fn worker_text(now: &Status, worker: &Worker) -> String {
 /// How many containers are known.
 fn known(now: &Status) -> u64 {
     let counts = &now.counts;
-    let listed = u64::try_from(now.containers.len()).unwrap_or(u64::MAX);
-    counts.containers_met.saturating_sub(counts.containers_gone).max(listed)
+    counts
+        .containers_met
+        .saturating_sub(counts.containers_gone)
+        .max(listed(now))
+}
+
+/// How many have numbers of their own.
+fn listed(now: &Status) -> u64 {
+    u64::try_from(now.containers.len()).unwrap_or(u64::MAX)
+}
+
+fn unlisted(now: &Status) -> u64 {
+    known(now).saturating_sub(listed(now))
 }
 
 fn since(now: &Status, at_ms: u64) -> Duration {
@@ -257,7 +269,12 @@ mod tests {
         let said = wrong(None, &now, env!("CARGO_PKG_VERSION"));
         assert_eq!(
             said,
-            ["3 containers are not listed: there is no room for their numbers"]
+            ["3 containers are not listed; what they do is in the totals alone"]
+        );
+        // One that was met just before the look has no numbers yet.
+        assert_eq!(
+            wrong(Some(&status(500, vec![])), &now, env!("CARGO_PKG_VERSION")),
+            [""; 0]
         );
         assert!(facts(None, &now).contains(&("containers", "4; 5 met, 1 gone".to_owned())));
     }

@@ -1,5 +1,6 @@
 //! Two looks at a daemon → a line for each container: what it does now. Pure.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -80,7 +81,7 @@ impl Row {
         };
         let files = self.container.reads.iter();
         let mut files: Vec<_> = files.map(|(path, all)| (path.as_str(), rate(path), *all)).collect();
-        files.sort_by(|one, other| (other.1, other.2).cmp(&(one.1, one.2)));
+        files.sort_by_key(|(_, rate, all)| Reverse((*rate, *all)));
         files
     }
 }
