@@ -92,7 +92,7 @@ pub struct Container {
     /// Its first process, in the daemon's pid namespace. `None`: it has no pid namespace of its own.
     pub pid: Option<u32>,
     /// Its cgroup, below the root of the hierarchy that its memory is limited by. Bytes that are no UTF-8 are written as `\xNN`.
-    /// Of a path of more than 512 bytes or so this is the end, after `…`.
+    /// Of a path of more than 600 bytes this is the end, after `…`.
     pub cgroup: String,
     /// When it was met.
     pub met_at_ms: u64,

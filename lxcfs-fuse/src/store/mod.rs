@@ -9,6 +9,7 @@
 //!
 //! One process writes at a time: the next one begins when this one is dead, or has ended to serve.
 
+mod account;
 mod accounts;
 mod layout;
 mod memory;
@@ -28,8 +29,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crc32fast::Hasher;
 use lxcfs_core::live::boot_time;
 
+pub(crate) use account::{Balance, Owner};
+pub(crate) use accounts::Account;
 use accounts::Accounts;
-pub(crate) use accounts::{Account, Balance, Owner};
 use layout::{AT_COUNTERS, AT_MAGIC, AT_NEXT, AT_USED, AT_VERSION, BYTES, COUNTERS, ENTRIES, ENTRY, MAGIC, VERSION};
 use memory::Memory;
 pub(crate) use record::Kind;

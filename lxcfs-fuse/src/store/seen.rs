@@ -3,7 +3,8 @@
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::accounts::{self, Balance};
+use super::account::Balance;
+use super::accounts;
 use super::layout::{
     AT_COUNTERS, AT_DIED, AT_MAGIC, AT_MOUNTED, AT_STARTED, AT_VERSION, BYTES, COUNTERS, MAGIC, VERSION,
 };

@@ -104,6 +104,42 @@ fn each_read_is_counted_once_for_whom_it_was_also_over_deaths_replacements_and_t
 }
 
 #[test]
+fn of_reads_that_a_dying_worker_has_in_hand_none_is_lost_and_none_counted_more_often_than_worked_at() {
+    if !can_count() {
+        return;
+    }
+    let daemon = Place::new().start(&["--keep"]);
+    let cgroup = Cgroup::new(&Limits::default());
+    let container = Container::start(&cgroup);
+    let counted = || {
+        let status = said(&daemon);
+        of(&status, &cgroup).map_or(0, Counted::all_reads)
+    };
+    let path = daemon.place.mount_point().join("proc/uptime");
+    let script = format!(
+        "for i in $(seq 500); do read line < '{}' || exit 1; done",
+        path.display()
+    );
+    let mut reader = container.caller().start(&["sh", "-c", &script]);
+    let (mut killed, mut last) = (0, None);
+    while killed < 8 && reader.is_running() {
+        let pid = worker_after(&daemon, last);
+        let before = counted();
+        wait_until("it reads on", || counted() > before || !reader.is_running());
+        send(pid, Signal::SIGKILL);
+        last = Some(pid);
+        killed += 1;
+    }
+    let _ = reader.finish().well();
+    // It reads one byte after the other, which is one sequence of reads: it begins once for each line.
+    let counted = counted();
+    assert!(
+        (500..=500 + killed).contains(&counted),
+        "{counted} after {killed} deaths"
+    );
+}
+
+#[test]
 fn it_is_said_while_the_worker_is_stopped_or_there_is_none() {
     if !can_count() {
         return;
