@@ -71,6 +71,11 @@ pub(crate) fn count(number: u64) -> String {
     }
 }
 
+/// A number and what there are so many of: `1 container is`, `2 containers are`.
+pub(crate) fn plural(number: u64, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
 /// How often in a second, of thousandths: with a decimal below a hundred.
 pub(crate) fn per_second(milli: u64) -> String {
     match milli {

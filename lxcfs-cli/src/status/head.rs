@@ -5,7 +5,7 @@ use std::time::Duration;
 use lxcfs_fuse::status::{Status, Worker, WorkerState};
 
 use super::rows::{apart, rate_milli};
-use crate::figures::{count, per_mille, per_second, percent, time};
+use crate::figures::{count, per_mille, per_second, percent, plural, time};
 
 /// A worker answers at once. From then on it is held to be silent.
 const SILENT: Duration = Duration::from_secs(1);
@@ -176,10 +176,6 @@ fn unlisted(now: &Status) -> u64 {
 
 fn since(now: &Status, at_ms: u64) -> Duration {
     Duration::from_millis(now.at_ms.saturating_sub(at_ms))
-}
-
-fn plural(number: u64, one: &str, several: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { several })
 }
 
 #[cfg(test)]
