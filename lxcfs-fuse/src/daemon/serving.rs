@@ -24,7 +24,7 @@ use crate::keeper::shown::Shown;
 use crate::session::{Mounted, serve};
 use crate::settings::MountOptions;
 use crate::status::{Teller, Worker, WorkerState, millis};
-use crate::store::{Seen, Word as Number};
+use crate::store::{Number, Seen};
 
 /// How long a worker may wait for its turn: far longer than a keeper has it wait.
 const TURN: Duration = Duration::from_secs(3600);

@@ -40,7 +40,7 @@ use crate::daemon::notify;
 use crate::daemon::signals::{Event, Events};
 use crate::session::Kept;
 use crate::status::Teller;
-use crate::store::{Seen, Word as Number};
+use crate::store::{Number, Seen};
 
 /// How long a worker that was told to leave may take.
 const LEAVING: Duration = Duration::from_secs(3);

@@ -13,7 +13,7 @@ use crate::counters::{Counts, Gauges};
 use crate::keeper::said;
 use crate::keeper::shown::Shown;
 use crate::session::Kept;
-use crate::store::{Balance, Seen, Word};
+use crate::store::{Balance, Number, Seen};
 
 /// What is known to the process that tells.
 pub(crate) struct Teller<'t> {
@@ -48,7 +48,7 @@ impl Teller<'_> {
 
     fn status(self, seen: &Seen) -> Status {
         let facts = self.kept.facts();
-        let mounted_at_ms = match seen.word(Word::MountedAt) {
+        let mounted_at_ms = match seen.word(Number::MountedAt) {
             0 => millis_since_boot(facts.since),
             known => known,
         };
@@ -65,8 +65,8 @@ impl Teller<'_> {
             },
             is_kept: self.is_kept,
             worker: self.worker,
-            workers_started: seen.word(Word::WorkersStarted),
-            workers_died: seen.word(Word::WorkersDied),
+            workers_started: seen.word(Number::WorkersStarted),
+            workers_died: seen.word(Number::WorkersDied),
             counts: Counts::of(|which| seen.counter(which)),
             gauges: self.gauges,
             containers: containers(seen),

@@ -37,7 +37,7 @@ use memory::Memory;
 pub(crate) use record::Kind;
 use record::{Record, strike_out};
 use room::{Room, bytes};
-pub(crate) use seen::{Seen, Word};
+pub(crate) use seen::{Number, Seen};
 use space::Extent;
 
 /// More locks than there are threads: two of them seldom meet.

@@ -13,7 +13,7 @@ use super::{Store, StoreError};
 
 /// A number about the file system that whoever serves it has no other place for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Word {
+pub(crate) enum Number {
     /// When it was mounted: `CLOCK_BOOTTIME` in milliseconds, 0 for unknown.
     MountedAt,
     /// How many processes have been started to serve it.
@@ -22,7 +22,7 @@ pub(crate) enum Word {
     WorkersDied,
 }
 
-impl Word {
+impl Number {
     fn of(self, memory: &Memory) -> Option<&AtomicU64> {
         memory.word(match self {
             Self::MountedAt => AT_MOUNTED,
@@ -64,12 +64,12 @@ impl Seen {
         accounts::names_in(&self.0)
     }
 
-    pub(crate) fn word(&self, which: Word) -> u64 {
+    pub(crate) fn word(&self, which: Number) -> u64 {
         which.of(&self.0).map_or(0, |word| word.load(Ordering::Relaxed))
     }
 
     /// One more.
-    pub(crate) fn add(&self, which: Word) {
+    pub(crate) fn add(&self, which: Number) {
         if let Some(word) = which.of(&self.0) {
             word.fetch_add(1, Ordering::Relaxed);
         }
@@ -79,7 +79,7 @@ impl Seen {
 impl Store {
     /// Says when it was mounted, if that has not been said.
     pub(crate) fn is_mounted_since(&self, millis: u64) {
-        if let Some(word) = Word::MountedAt.of(&self.memory) {
+        if let Some(word) = Number::MountedAt.of(&self.memory) {
             let _ = word.compare_exchange(0, millis, Ordering::Relaxed, Ordering::Relaxed);
         }
     }
