@@ -81,7 +81,8 @@ fn draw(frame: &mut Frame<'_>, model: &mut Model, colours: Colours) {
 
 /// What is wrong and how the daemon is; less of it where there is little room.
 fn top(model: &Model, height: usize, colours: Colours) -> Vec<Line<'static>> {
-    const ROOM_FOR_CONTAINERS: usize = 6;
+    // With some of its files, if one is selected.
+    let room_for_containers = if model.selected().is_some() { 14 } else { 6 };
     let mut lines: Vec<Line<'static>> = model.no_answer.iter().map(|why| alarm(why, colours)).collect();
     lines.extend(of_daemon(model.before.as_ref(), &model.now, colours));
     if model.view.is_paused
@@ -89,7 +90,7 @@ fn top(model: &Model, height: usize, colours: Colours) -> Vec<Line<'static>> {
     {
         first.push_span(Span::styled("   paused", colours.style(Color::Yellow)));
     }
-    lines.truncate(height.saturating_sub(ROOM_FOR_CONTAINERS).max(1));
+    lines.truncate(height.saturating_sub(room_for_containers).max(1));
     lines
 }
 
@@ -184,6 +185,15 @@ q quit  ↑↓ files  / filter  space pause  sort: n p s t e l i  r reverse
             ["proc/meminfo", "800", "48800", "98%"]
         );
         assert!(text.contains("/docker/0123456789abcdef0123456789abcdef"), "{text}");
+    }
+
+    #[test]
+    fn where_there_is_little_room_the_files_are_seen_and_not_the_daemon() {
+        let mut model = two_looks();
+        model.apply(Asked::First);
+        let text = screen(&mut model, 60, 12);
+        assert!(text.starts_with("lxcfs ") && !text.contains("keeper"), "{text}");
+        assert!(text.contains("proc/meminfo") && text.contains("lxc ct77"), "{text}");
     }
 
     #[test]
