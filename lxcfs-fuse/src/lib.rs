@@ -39,6 +39,7 @@ mod saved;
 mod serve;
 mod session;
 mod settings;
+mod socket_name;
 mod sources;
 pub mod status;
 mod store;
