@@ -32,6 +32,7 @@ mod handles;
 pub mod heal;
 mod housekeeper;
 mod keeper;
+mod metrics;
 mod personality;
 mod psi;
 mod registry;
