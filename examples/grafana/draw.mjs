@@ -4,7 +4,7 @@
 //
 //     examples/grafana/draw.mjs --prometheus http://127.0.0.1:9090 --minutes 10 --scrape-interval 15 dashboard.json dashboard.png
 //
-// It needs uPlot (npm install --no-save uplot@1.6.32, in this directory) and chromium. It knows the kinds of panels that
+// It needs uPlot (npm install --no-save --prefix target/draw uplot@1.6.32) and chromium. It knows the kinds of panels that
 // dashboard.json has: row, stat, timeseries, table.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -59,7 +59,7 @@ const panels = [];
 for (const panel of dashboard.panels) panels.push({ ...panel, results: await results(panel) });
 
 const here = dirname(fileURLToPath(import.meta.url));
-const uplot = (name) => readFileSync(join(here, "node_modules/uplot/dist", name), "utf8");
+const uplot = (name) => readFileSync(join(here, "../../target/draw/node_modules/uplot/dist", name), "utf8");
 const rows = Math.max(...panels.map(({ gridPos }) => gridPos.y + gridPos.h));
 const [width, height] = [1600, rows * 38 + 84];
 const caption = `Drawn from the queries of dashboard.json by examples/grafana/draw.mjs, from ${options.minutes} minutes of a real daemon and a real Prometheus; not by Grafana.`;
