@@ -29,6 +29,16 @@ fn send(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
 }
 
+/// A scrape, once the keeper knows that somebody serves: readers may know a moment before.
+fn served(daemon: &Daemon) -> Scrape {
+    let mut last = Scrape::default();
+    wait_until("the keeper knows that somebody serves", || {
+        last = Scrape::at(&daemon.socket()).unwrap();
+        last.value("lxcfs_serving") == 1.0
+    });
+    last
+}
+
 #[test]
 fn no_scrape_is_lost_while_workers_are_killed_stopped_and_replaced() {
     let Some(daemon) = start(&["--keep", "--keep-watchdog=1", "--metrics"]) else {
@@ -41,20 +51,21 @@ fn no_scrape_is_lost_while_workers_are_killed_stopped_and_replaced() {
         worker = worker_after(&daemon, Some(worker));
         daemon.read("proc/uptime");
     }
+    served(&daemon);
     send(worker, Signal::SIGSTOP);
     worker = worker_after(&daemon, Some(worker));
     daemon.read("proc/uptime");
+    served(&daemon);
     daemon.send_and_wait(Signal::SIGUSR1);
     worker_after(&daemon, Some(worker));
     daemon.read("proc/uptime");
-    let before = Scrape::at(&daemon.socket()).unwrap();
+    let last = served(&daemon);
     let scraped = scraper.ended();
     assert!(scraped.lost.is_empty(), "{:?}", scraped.lost);
     assert!(scraped.answered > 0);
-    assert_eq!(before.value("lxcfs_worker_deaths_total"), 6.0);
-    assert_eq!(before.value("lxcfs_worker_starts_total"), 8.0);
-    assert_eq!(before.value("lxcfs_reads_total"), 7.0);
-    assert_eq!(before.value("lxcfs_serving"), 1.0);
+    assert_eq!(last.value("lxcfs_worker_deaths_total"), 6.0);
+    assert_eq!(last.value("lxcfs_worker_starts_total"), 8.0);
+    assert_eq!(last.value("lxcfs_reads_total"), 7.0);
 }
 
 #[test]
