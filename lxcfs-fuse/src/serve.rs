@@ -282,15 +282,20 @@ impl Server {
 
     /// A text of that row is shown, which its reader has waited for that long.
     pub(crate) fn has_shown(&self, entry: &Entry, row: &'static VirtualFile, waited: Duration) {
+        let row = TABLE.iter().position(|one| std::ptr::eq(one, row));
+        let place = row.and_then(|row| *self.places.get(row)?);
+        self.store.count_read_of_all(place);
+        self.store.count_time_of_all(nanos(waited));
         if let Some(account) = entry.account() {
-            let row = TABLE.iter().position(|one| std::ptr::eq(one, row));
-            let place = row.and_then(|row| *self.places.get(row)?);
             self.store.count_read(account, place, nanos(waited), entry.used());
         }
     }
 
     /// An error is shown; with how long its reader has waited for a text.
     pub(crate) fn has_failed(&self, entry: &Entry, waited: Option<Duration>) {
+        if let Some(waited) = waited {
+            self.store.count_time_of_all(nanos(waited));
+        }
         if let Some(account) = entry.account() {
             self.store.count_error(account, waited.map(nanos), entry.used());
         }

@@ -10,6 +10,7 @@ use lxcfs_core::{CpuIds, CpuView};
 use super::config::{COALESCE_MS, DEADLINE_MS, THREADS};
 use super::log::{LogFormat, LogLevel};
 use crate::keeper::{Times, control};
+use crate::metrics::{BESIDE, Place};
 
 const AFTER_HELP: &str = "\
 Without a word about CPUs, containers see as many CPUs as their quota can keep busy, by the kernel's own numbers. \
@@ -154,6 +155,18 @@ pub struct Args {
     /// Do not look for mounts of daemons before this one in running containers
     #[arg(long, help_heading = OWN)]
     pub(super) no_sweep: bool,
+
+    /// Where Prometheus can read what was done: a unix socket, or an address of this machine's loopback; without a word, a unix
+    /// socket beside the pid file
+    #[arg(
+        long,
+        value_name = "unix|unix:PATH|127.0.0.1:PORT",
+        help_heading = OWN,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = BESIDE
+    )]
+    pub(super) metrics: Option<Place>,
 
     /// The configuration file [default: /etc/lxcfs/lxcfs.toml if it is there]
     #[arg(long, value_name = "FILE", help_heading = OWN)]
@@ -395,6 +408,19 @@ mod tests {
         );
         let times = args(&["--keep-watchdog=0", "/m"]).times();
         assert_eq!((times.deadline.as_secs(), times.watchdog.as_secs()), (30, 0));
+    }
+
+    #[test]
+    fn metrics_alone_are_at_a_unix_socket_and_never_open_to_a_network() {
+        assert_eq!(args(&["/m"]).metrics, None);
+        assert_eq!(args(&["--metrics", "/m"]).metrics, Some(Place::Beside));
+        let named = args(&["--metrics=unix:/run/m", "/m"]).metrics;
+        assert_eq!(named, Some(Place::Unix("/run/m".into())));
+        let refused = refused(&["--metrics=0.0.0.0:9797", "/m"]).to_string();
+        assert!(
+            refused.contains("--metrics") && refused.contains("other machines"),
+            "{refused}"
+        );
     }
 
     #[test]

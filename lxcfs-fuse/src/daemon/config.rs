@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, Unexpected};
 
 use super::log::LogLevel;
+use crate::metrics::Place;
 
 /// Where the file is looked for if none is named.
 const DEFAULT: &str = "/etc/lxcfs/lxcfs.toml";
@@ -40,6 +41,8 @@ pub(super) struct Config {
     pub(super) threads: Option<u64>,
     pub(super) psi_poll: Option<bool>,
     pub(super) log_level: Option<LogLevel>,
+    #[serde(deserialize_with = "policy")]
+    pub(super) metrics: Option<Place>,
 }
 
 /// The configuration file cannot be used.
@@ -152,7 +155,8 @@ mod tests {
             deadline-ms = 500\n\
             threads = 2\n\
             psi-poll = true\n\
-            log-level = \"warn\"\n";
+            log-level = \"warn\"\n\
+            metrics = \"127.0.0.1:9797\"\n";
         let all = Config {
             cpu_view: Some(CpuView::Cpuset),
             cpu_ids: Some(CpuIds::Dense),
@@ -164,6 +168,7 @@ mod tests {
             threads: Some(2),
             psi_poll: Some(true),
             log_level: Some(LogLevel::Warn),
+            metrics: Some("127.0.0.1:9797".parse().unwrap()),
         };
         assert_eq!(parse(text), Ok(all));
         assert_eq!(parse(""), Ok(Config::default()));
@@ -199,6 +204,10 @@ mod tests {
             (
                 "log-level = \"loud\"",
                 "line 1, `log-level = \"loud\"`: unknown variant `loud`, expected one of `error`",
+            ),
+            (
+                "metrics = \"localhost\"",
+                "line 1, `metrics = \"localhost\"`: \"localhost\" is not one of unix, unix:PATH, 127.0.0.1:PORT or [::1]:PORT",
             ),
             ("swap = true\nswap = false", "line 2, `swap = false`: duplicate key"),
             ("swap", "line 1, `swap`: "),

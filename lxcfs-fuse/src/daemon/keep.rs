@@ -3,6 +3,8 @@
 use super::args::Args;
 use super::error::Error;
 use super::healing::Healing;
+use super::layers::Layers;
+use super::metrics::Metrics;
 use super::pid_file::PidFile;
 use super::signals::{Event, Events};
 use super::start::{Claim, Start};
@@ -11,12 +13,13 @@ use crate::keeper::program::Program;
 use crate::keeper::{Begun, End, KeepError, Keeper};
 
 /// Keeps a connection until its end.
-pub(super) fn keep(args: Args, program: &Program, start: Start, events: &Events) -> Result<(), Error> {
+pub(super) fn keep(args: Args, program: &Program, start: Start, layers: &Layers, events: &Events) -> Result<(), Error> {
     let times = args.times();
     let linger = args.linger;
     let mut claim = start.claim;
     claim.nobody_else_serves()?;
     let begun = Found {
+        metrics: Metrics::of(&args, layers, claim.metrics.take()),
         args,
         claim,
         pid_file: None,
@@ -38,6 +41,7 @@ struct Found {
     claim: Claim,
     pid_file: Option<PidFile>,
     healing: Option<Healing>,
+    metrics: Metrics,
 }
 
 impl Begun for Found {
@@ -49,6 +53,7 @@ impl Begun for Found {
         let (pid_file, control) = self.claim.settle(&self.args)?;
         self.pid_file = Some(pid_file);
         tracing::info!("keeping");
+        self.metrics.begin();
         if let Some(healing) = self.healing.take() {
             // A keeper waits for nobody but its workers.
             healing.begin();
@@ -57,6 +62,7 @@ impl Begun for Found {
     }
 
     fn over(&mut self) {
+        self.metrics.end();
         self.pid_file = None;
         self.claim = Claim::default();
     }

@@ -8,6 +8,7 @@ use lxcfs_core::{CpuIds, CpuView, ViewOptions};
 use super::args::Args;
 use super::config::Config;
 use super::log::LogLevel;
+use crate::metrics::Place;
 use crate::settings::{MountOptions, Settings};
 
 /// What holds in the end.
@@ -20,6 +21,8 @@ pub(super) struct Layers {
     pub(super) threads: NonZeroUsize,
     /// Fixed when the file system is mounted.
     pub(super) psi_poll: bool,
+    /// Fixed when the process starts.
+    pub(super) metrics: Option<Place>,
 }
 
 /// Lays the command line over the file, and that over the defaults.
@@ -57,6 +60,7 @@ pub(super) fn lay(args: &Args, file: &Config) -> Layers {
             .and_then(|threads| NonZeroUsize::new(usize::try_from(threads).ok()?))
             .unwrap_or_else(MountOptions::default_threads),
         psi_poll: args.enable_psi_poll || file.psi_poll.unwrap_or(false),
+        metrics: args.metrics.clone().or_else(|| file.metrics.clone()),
     }
 }
 
@@ -94,6 +98,7 @@ mod tests {
             threads: Some(9),
             psi_poll: Some(true),
             log_level: Some(LogLevel::Error),
+            metrics: Some(Place::Beside),
         }
     }
 
@@ -103,6 +108,7 @@ mod tests {
         assert_eq!(laid.settings, Settings::default());
         assert_eq!(laid.threads, MountOptions::default_threads());
         assert_eq!((laid.psi_poll, laid.log_level), (false, LogLevel::Info));
+        assert_eq!(laid.metrics, None);
     }
 
     #[test]
@@ -121,11 +127,12 @@ mod tests {
         assert_eq!(laid.settings.deadline, Duration::from_millis(80));
         assert_eq!(laid.threads.get(), 9);
         assert_eq!((laid.psi_poll, laid.log_level), (true, LogLevel::Error));
+        assert_eq!(laid.metrics, Some(Place::Beside));
     }
 
     #[test]
     fn the_command_line_counts_before_the_file() {
-        let words = "--cpu-view cpuset --cpu-ids host -l --coalesce 0 --deadline 7 --threads 3 --log-level trace";
+        let words = "--cpu-view cpuset --cpu-ids host -l --coalesce 0 --deadline 7 --threads 3 --log-level trace --metrics=unix:/m";
         let laid = laid(&words.split(' ').collect::<Vec<_>>(), &contrary());
         let view = laid.settings.view;
         assert_eq!((view.cpu_view, view.cpu_ids), (CpuView::Cpuset, CpuIds::Host));
@@ -133,6 +140,7 @@ mod tests {
         assert_eq!(laid.settings.coalesce, Duration::ZERO);
         assert_eq!(laid.settings.deadline, Duration::from_millis(7));
         assert_eq!((laid.threads.get(), laid.log_level), (3, LogLevel::Trace));
+        assert_eq!(laid.metrics, Some(Place::Unix("/m".into())));
     }
 
     #[test]

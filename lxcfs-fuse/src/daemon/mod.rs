@@ -7,6 +7,7 @@ mod healing;
 mod keep;
 mod layers;
 mod log;
+mod metrics;
 mod mount_options;
 pub(crate) mod notify;
 mod pid_file;
@@ -92,7 +93,7 @@ pub fn run(args: Args) -> Result<(), Error> {
         tracing::warn!(mountpoint = %stays.display(), "it stays mounted there: another place needs an unmount (stop --unmount)");
     }
     if args.keep == Some(Keep::Process) {
-        return keep::keep(args, &program, start, &events);
+        return keep::keep(args, &program, start, &layers, &events);
     }
     Daemon::start(args, &options, layers, log, events, program, start)?.serve()
 }

@@ -11,6 +11,7 @@ use super::config::Config;
 use super::error::Error;
 use super::layers::{Layers, lay};
 use super::log::Log;
+use super::metrics::{self, Metrics};
 use super::pid_file::PidFile;
 use super::signals::{Event, Events, Waker};
 use super::start::{CONTROL, PID_FILE, Start, TAKER};
@@ -50,6 +51,7 @@ pub(super) struct Daemon {
     control: Option<Control>,
     /// Who has our descriptors, and has not said yet that it serves.
     taking: Option<Caller>,
+    metrics: Metrics,
 }
 
 /// Whether it goes on.
@@ -107,6 +109,7 @@ impl Daemon {
         tracing::info!(threads = options.threads, psi_poll = options.psi_poll, "serving");
         log_settings(&settings);
         let mut daemon = Self {
+            metrics: Metrics::of(&args, &layers, claim.metrics.take()),
             args,
             at_mount: layers,
             log,
@@ -133,6 +136,7 @@ impl Daemon {
         }
         if daemon.args.worker {
             daemon.control = claim.control(&daemon.args);
+            daemon.metrics.begin();
             return Ok(daemon);
         }
         match claim.settle(&daemon.args) {
@@ -150,6 +154,7 @@ impl Daemon {
                 return Err(error);
             }
         }
+        daemon.metrics.begin();
         if by_systemd {
             daemon.store(before, is_new);
         }
@@ -278,6 +283,7 @@ impl Daemon {
                     self.mail = None;
                     if let Some(listener) = self.spare.take() {
                         self.control = Some(Control::adopt(listener, &self.args.control()));
+                        self.metrics.begin();
                     }
                 }
             }
@@ -395,6 +401,7 @@ impl Daemon {
         all.push((Shown::NAME, self.shown.as_fd()));
         all.extend(self.pid_file.iter().map(|held| (PID_FILE, held.as_fd())));
         all.extend(self.control.iter().map(|control| (CONTROL, control.listener())));
+        all.extend(self.metrics.socket().map(|socket| (metrics::SOCKET, socket)));
         all
     }
 
@@ -446,6 +453,9 @@ impl Daemon {
                         threads = self.at_mount.threads,
                         "threads: another number needs a restart"
                     );
+                }
+                if layers.metrics != self.at_mount.metrics {
+                    tracing::warn!("metrics: another address needs a restart");
                 }
                 if layers.psi_poll != self.at_mount.psi_poll {
                     tracing::warn!(psi_poll = self.at_mount.psi_poll, "psi-poll: a change needs a restart");

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::args::Args;
 use super::error::Error;
 use super::healing::Healing;
+use super::metrics;
 use super::notify;
 use super::pid_file::PidFile;
 use crate::heal;
@@ -67,12 +68,15 @@ pub(super) struct Claim {
     pid_file: Option<PidFile>,
     control: Option<OwnedFd>,
     talk: Option<Talk>,
+    /// The socket of metrics, from the program that this process was before.
+    pub(super) metrics: Option<OwnedFd>,
 }
 
 /// A worker's, from its keeper, or from itself if it has none any more.
 pub(super) fn from_keeper(mut passed: Vec<(String, OwnedFd)>) -> Result<Start, Error> {
     let mail = named(&mut passed, MAIL);
     let control = named(&mut passed, CONTROL);
+    let metrics = named(&mut passed, metrics::SOCKET);
     if mail.is_none() && control.is_none() {
         return Err(Error::NoKeeper);
     }
@@ -83,6 +87,7 @@ pub(super) fn from_keeper(mut passed: Vec<(String, OwnedFd)>) -> Result<Start, E
         shown,
         claim: Claim {
             control,
+            metrics,
             ..Claim::default()
         },
         mail,
@@ -105,6 +110,7 @@ pub(super) fn from_anywhere(
         pid_file,
         control: named(&mut passed, CONTROL),
         talk: None,
+        metrics: named(&mut passed, metrics::SOCKET),
     };
     let shown = Shown::of(named(&mut passed, Shown::NAME)).map_err(Error::Shown)?;
     if !passed.is_empty()
@@ -244,6 +250,7 @@ impl Claim {
             Control::adopt(listener, &args.control()).remove();
         }
         self.pid_file = None;
+        self.metrics = None;
     }
 
     /// What an orphan listens to.

@@ -7,7 +7,7 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::net::{
@@ -15,6 +15,7 @@ use rustix::net::{
 };
 
 use super::packet::{Received, Refusal, Word, receive, send};
+use crate::socket_name::SocketName;
 use crate::status::Teller;
 
 /// How many talk at once at most. Of more, the one that came first has to go, but for those that take over.
@@ -50,7 +51,7 @@ pub(crate) enum Wish {
 #[derive(Debug)]
 pub(crate) struct Control {
     listener: OwnedFd,
-    place: Place,
+    name: SocketName,
     talks: [Option<Talk>; TALKS],
     last: u64,
     /// Whose turn it was.
@@ -62,13 +63,6 @@ struct Talk {
     caller: Caller,
     socket: OwnedFd,
     takes_over: bool,
-}
-
-/// Where a socket is bound, and as what.
-#[derive(Debug)]
-struct Place {
-    path: PathBuf,
-    numbers: Option<(u64, u64)>,
 }
 
 /// Where the control socket of a pid file is.
@@ -102,10 +96,7 @@ impl Control {
     pub(crate) fn adopt(listener: OwnedFd, path: &Path) -> Self {
         Self {
             listener,
-            place: Place {
-                numbers: numbers(path),
-                path: path.to_owned(),
-            },
+            name: SocketName::of(path),
             talks: [const { None }; TALKS],
             last: 0,
             turn: 0,
@@ -203,10 +194,7 @@ impl Control {
 
     /// Takes the name away, if it is still that of this socket.
     pub(crate) fn remove(&self) {
-        if self.place.numbers.is_some() && numbers(&self.place.path) == self.place.numbers {
-            // If it cannot be removed, the next one does it.
-            let _ = fs::remove_file(&self.place.path);
-        }
+        self.name.remove();
     }
 }
 
@@ -236,9 +224,4 @@ fn heard(place: &mut Option<Talk>) -> Option<Wish> {
     }
     *place = None;
     Some(Wish::Gone(caller))
-}
-
-fn numbers(path: &Path) -> Option<(u64, u64)> {
-    let metadata = path.symlink_metadata().ok()?;
-    Some((metadata.dev(), metadata.ino()))
 }

@@ -17,7 +17,7 @@ pub(crate) mod mounts;
 mod oom;
 pub(crate) mod packet;
 pub(crate) mod passed;
-mod patience;
+pub(crate) mod patience;
 pub(crate) mod program;
 pub(crate) mod said;
 pub(crate) mod shown;

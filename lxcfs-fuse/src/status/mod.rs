@@ -44,6 +44,10 @@ pub struct Status {
     pub workers_died: u64,
     /// What has been done for all containers, also those that have ended.
     pub counts: Counts,
+    /// How often each file was given to all of them, also to those that have ended: as [`Container::reads`].
+    pub reads: BTreeMap<String, u64>,
+    /// How long the readers of all of them have waited for a text, also of those that have ended.
+    pub latency: Latency,
     /// What is had at the moment; unknown where only a worker could tell.
     pub gauges: Option<Gauges>,
     /// The containers that are known, in no particular order.

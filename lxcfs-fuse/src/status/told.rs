@@ -2,6 +2,7 @@
 //!
 //! Nothing here waits: no file system is asked, and no process.
 
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -52,6 +53,8 @@ impl Teller<'_> {
             0 => millis_since_boot(facts.since),
             known => known,
         };
+        let names = seen.names();
+        let together = seen.together();
         Status {
             at_ms: millis(boot_time()),
             mounted_at_ms,
@@ -68,14 +71,15 @@ impl Teller<'_> {
             workers_started: seen.word(Number::WorkersStarted),
             workers_died: seen.word(Number::WorkersDied),
             counts: Counts::of(|which| seen.counter(which)),
+            reads: by_name(&names, together.reads),
+            latency: together.latency,
             gauges: self.gauges,
-            containers: containers(seen),
+            containers: containers(seen, &names),
         }
     }
 }
 
-fn containers(seen: &Seen) -> Vec<Container> {
-    let names = seen.names();
+fn containers(seen: &Seen, names: &[String]) -> Vec<Container> {
     let container = |balance: Balance| Container {
         pid: balance.pid,
         cgroup: match balance.is_cut {
@@ -84,16 +88,17 @@ fn containers(seen: &Seen) -> Vec<Container> {
         },
         met_at_ms: balance.met,
         asked_at_ms: balance.asked,
-        reads: names
-            .iter()
-            .zip(balance.reads)
-            .filter(|(_, reads)| *reads > 0)
-            .map(|(name, reads)| (name.clone(), reads))
-            .collect(),
+        reads: by_name(names, balance.reads),
         errors: balance.errors,
         latency: balance.latency,
     };
     seen.accounts().into_iter().map(container).collect()
+}
+
+/// Numbers of reads, without files that were never read.
+fn by_name(names: &[String], reads: Vec<u64>) -> BTreeMap<String, u64> {
+    let named = names.iter().cloned().zip(reads);
+    named.filter(|(_, reads)| *reads > 0).collect()
 }
 
 /// A time of the wall clock as one of `CLOCK_BOOTTIME`, as far as that clock was not set since.

@@ -82,6 +82,11 @@ impl Accounts {
         accounts
     }
 
+    /// Whether their place is not that of records.
+    pub(super) fn are_there(&self) -> bool {
+        self.are_there
+    }
+
     fn free(&self) -> MutexGuard<'_, Free> {
         lock(&self.free)
     }
@@ -219,7 +224,7 @@ fn begin(memory: &Memory) -> bool {
     are_in(memory)
 }
 
-fn are_in(memory: &Memory) -> bool {
+pub(super) fn are_in(memory: &Memory) -> bool {
     let magic = memory.word(AT_ACCOUNTS);
     magic.is_some_and(|magic| magic.load(Ordering::Acquire) == ACCOUNTS_MAGIC)
 }

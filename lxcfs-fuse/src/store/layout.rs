@@ -60,6 +60,8 @@ pub(super) const ACCOUNTS_MAGIC: u64 = u64::from_le_bytes(*b"lxcfs a1");
 pub(super) const ACCOUNTS_USED: usize = AT_ACCOUNTS + 1;
 /// The word that says how many names have places.
 pub(super) const NAMES_USED: usize = AT_ACCOUNTS + 2;
+/// The first word of what was done for all containers together: reads by the places of names, times by classes, and their sum.
+pub(super) const AT_ALL: usize = AT_ACCOUNTS + 64;
 /// The first word of names: the first page is the header's.
 pub(super) const AT_NAMES: usize = AT_ACCOUNTS + 4096 / WORD;
 /// The words of a name, which ends with zeros where it is shorter.
@@ -119,6 +121,7 @@ mod tests {
         assert_eq!(BLOCKS % (1 << MOST_ORDER), 0);
         assert_eq!(block(FIRST_ACCOUNTS_BLOCK), AT_ACCOUNTS);
         assert_eq!(account(0), AT_NAMES + NAMES * NAME);
+        const { assert!(AT_ALL > NAMES_USED && AT_ALL + super::super::all::WORDS <= AT_NAMES) };
         assert_eq!(account(ACCOUNTS) * WORD, BYTES);
     }
 

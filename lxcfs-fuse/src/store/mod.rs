@@ -11,6 +11,7 @@
 
 mod account;
 mod accounts;
+mod all;
 mod layout;
 mod memory;
 mod record;

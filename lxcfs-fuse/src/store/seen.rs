@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::account::Balance;
 use super::accounts;
+use super::all::{self, Together};
 use super::layout::{
     AT_COUNTERS, AT_DIED, AT_MAGIC, AT_MOUNTED, AT_STARTED, AT_VERSION, BYTES, COUNTERS, MAGIC, VERSION,
 };
@@ -57,6 +58,11 @@ impl Seen {
     /// What was done for each container, as it is while others count.
     pub(crate) fn accounts(&self) -> Vec<Balance> {
         accounts::all(&self.0)
+    }
+
+    /// What was done for all of them together.
+    pub(crate) fn together(&self) -> Together {
+        all::seen(&self.0)
     }
 
     /// The names of files, by their places in accounts.
