@@ -35,6 +35,7 @@ mod keeper;
 mod personality;
 mod psi;
 mod registry;
+pub mod sandbox;
 mod saved;
 mod serve;
 mod session;

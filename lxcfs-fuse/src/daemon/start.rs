@@ -69,24 +69,16 @@ pub(super) struct Claim {
     talk: Option<Talk>,
 }
 
-/// A worker's, from its keeper, or from itself if it has none any more.
+/// A worker's, from its keeper.
 pub(super) fn from_keeper(mut passed: Vec<(String, OwnedFd)>) -> Result<Start, Error> {
-    let mail = named(&mut passed, MAIL);
-    let control = named(&mut passed, CONTROL);
-    if mail.is_none() && control.is_none() {
-        return Err(Error::NoKeeper);
-    }
-    let taker = named(&mut passed, TAKER);
+    let mail = named(&mut passed, MAIL).ok_or(Error::NoKeeper)?;
     let shown = Shown::of(named(&mut passed, Shown::NAME)).map_err(Error::Shown)?;
     Ok(Start {
         kept: Kept::from_descriptors(passed)?,
         shown,
-        claim: Claim {
-            control,
-            ..Claim::default()
-        },
-        mail,
-        taker,
+        claim: Claim::default(),
+        mail: Some(mail),
+        taker: None,
         is_new: false,
         healing: None,
     })
@@ -244,12 +236,6 @@ impl Claim {
             Control::adopt(listener, &args.control()).remove();
         }
         self.pid_file = None;
-    }
-
-    /// What an orphan listens to.
-    pub(super) fn control(&mut self, args: &Args) -> Option<Control> {
-        let listener = self.control.take()?;
-        Some(Control::adopt(listener, &args.control()))
     }
 
     /// Has whoever serves stop.
