@@ -113,7 +113,8 @@ fn by_arguments(triggers: bool) -> Result<Vec<(c_long, Vec<SeccompRule>)>, Backe
     let opens = u64_of(if triggers {
         libc::O_CREAT | libc::O_TRUNC
     } else {
-        libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC
+        // Not O_ACCMODE: musl has O_PATH in it.
+        libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC
     });
     let executed = u64_of(libc::PROT_EXEC);
     let thread = u64_of(libc::CLONE_VM | libc::CLONE_SIGHAND | libc::CLONE_THREAD);

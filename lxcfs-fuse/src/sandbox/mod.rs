@@ -14,11 +14,20 @@
 //! capabilities(7), seccomp(2), `PR_SET_NO_NEW_PRIVS` in prctl(2). Why no Landlock: `docs/security.md`.
 
 mod capabilities;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))]
 mod filter;
 
 use rustix::thread::set_no_new_privs;
 
 pub use capabilities::{CAPABILITIES, Capability, Needed};
+
+/// For machines whose system calls nobody has looked at.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+mod filter {
+    pub(super) fn install(_triggers: bool) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
 
 /// What a process is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
