@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use lxcfs_core::mountinfo::Device;
 use lxcfs_core::{CpuIds, CpuList, CpuView, Pid, ViewOptions};
@@ -74,9 +74,9 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Have a daemon end; with --unmount, nothing stays mounted, whoever keeps it
     Stop(Stop),
-    /// Print the completions of a shell
+    /// Print the completions of a shell, or write those of all shells
     Completions(Completions),
-    /// Print the manual page, or write all manual pages
+    /// Print a manual page, or write all of them
     Man(Man),
 }
 
@@ -431,22 +431,54 @@ pub(crate) struct Stop {
     pub(crate) pidfile: PathBuf,
 }
 
+/// One of the two programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Program {
+    /// The daemon
+    Lxcfs,
+    /// This tool
+    LxcfsCli,
+}
+
+impl Program {
+    /// Its whole command line.
+    pub(crate) fn command(self) -> clap::Command {
+        match self {
+            Self::Lxcfs => lxcfs_fuse::daemon::CommandLine::command(),
+            Self::LxcfsCli => Cli::command(),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// The shell
-    pub(crate) shell: Shell,
+    #[arg(required_unless_present = "dir", conflicts_with = "dir")]
+    pub(crate) shell: Option<Shell>,
+
+    /// For which program
+    #[arg(long, value_enum, default_value_t = Program::LxcfsCli)]
+    pub(crate) program: Program,
+
+    /// Write those of both programs for bash, zsh and fish into this directory, under the names that the shells look for
+    #[arg(long, value_name = "DIR", conflicts_with = "program")]
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Man {
-    /// Write a page for each subcommand into this directory instead of one to the standard output
+    /// Whose page
+    #[arg(long, value_enum, default_value_t = Program::LxcfsCli)]
+    pub(crate) program: Program,
+
+    /// Write all pages into this directory: lxcfs.8, lxcfs-cli.1 and one for each subcommand
+    #[arg(long, value_name = "DIR", conflicts_with = "program")]
     pub(crate) dir: Option<PathBuf>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -12,6 +12,8 @@
 compile_error!("lxcfs-cli is made of cgroups, namespaces and /proc: it runs on Linux only");
 
 mod args;
+#[cfg(test)]
+mod book;
 mod compare;
 mod completions;
 mod doctor;

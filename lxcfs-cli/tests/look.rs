@@ -4,8 +4,8 @@
 
 mod tool;
 
-use std::io::{Read as _, Write as _};
-use std::process::{Command, Stdio};
+use std::io::Read as _;
+use std::process::Stdio;
 
 use serde_json::Value;
 use tool::{output, stderr, text, tool};
@@ -161,33 +161,6 @@ fn a_full_disk_is_an_error() {
     let output = tool(&["render", "meminfo"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("standard output"), "{}", stderr(&output));
-}
-
-#[test]
-fn completions_are_what_the_shell_understands() {
-    for shell in ["bash", "zsh", "fish"] {
-        let script = text(&["completions", shell]);
-        assert!(script.contains("render"));
-        assert!(
-            !script.contains("__init"),
-            "the hidden subcommands are not to be offered"
-        );
-    }
-    let mut bash = Command::new("bash").args(["-n"]).stdin(Stdio::piped()).spawn().unwrap();
-    let script = text(&["completions", "bash"]);
-    bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-    assert!(bash.wait().unwrap().success());
-}
-
-#[test]
-fn there_is_a_manual_page_for_each_subcommand() {
-    assert!(text(&["man"]).contains(".TH lxcfs-cli 1"));
-    let dir = tempfile::tempdir().unwrap();
-    assert_eq!(text(&["man", dir.path().to_str().unwrap()]), "");
-    for page in ["lxcfs-cli.1", "lxcfs-cli-run.1", "lxcfs-cli-render.1"] {
-        assert!(dir.path().join(page).exists(), "{page}");
-    }
-    assert!(!dir.path().join("lxcfs-cli-__init.1").exists());
 }
 
 #[test]

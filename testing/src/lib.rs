@@ -30,6 +30,7 @@ mod caller;
 mod cgroup;
 mod container;
 mod daemon;
+pub mod documents;
 mod hierarchy;
 mod kept;
 mod limits;
