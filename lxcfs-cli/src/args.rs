@@ -49,6 +49,9 @@ pub(crate) enum Command {
     /// Show all containers, one a line, with bars: memory, CPU, load
     #[command(after_help = TOP_AFTER_HELP)]
     Top(Top),
+    /// Say what a daemon does, and for whom: reads, errors and waits of each container
+    #[command(after_help = STATUS_AFTER_HELP)]
+    Status(Status),
     /// Keep all that is read for a process, as a directory to look at elsewhere
     Record(Record),
     /// Run a command in a limited container that sees its own limits
@@ -224,6 +227,43 @@ pub(crate) struct Top {
     pub(crate) sort: Sort,
     #[command(flatten)]
     pub(crate) policies: Policies,
+}
+
+const STATUS_AFTER_HELP: &str = "\
+Two looks are taken, a second apart or as --for says. READS/S, P50 and P99 are of that time: how often files were read from their \
+beginning, and how long half of the readers, and 99 of 100, have waited at most. The bar is the share of all that is read. READS and \
+ERRORS count since the daemon has met the container, also through restarts; IDLE is how long ago it asked last. MOST READ is the file \
+that was read most and its share: of what was read in that time, or of all reads if there were none.
+
+Keys of --watch: q quits, / filters, space pauses, up and down select a container and show its files. n, p, s, t, e, l, i sort by name, \
+pid, reads/s, reads, errors, P99, idle time; r turns the order around.
+
+The daemon is asked over its control socket, which is beside its pid file: for root and the daemon's own user. It answers also when no \
+read of its files is answered.";
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The pid file of the daemon; its control socket is beside it
+    #[arg(short = 'p', long, value_name = "FILE", default_value = "/run/lxcfs.pid")]
+    pub(crate) pidfile: PathBuf,
+    /// How far the two looks are apart, in seconds
+    #[arg(long = "for", short = 'd', value_name = "SECONDS", default_value = "1", value_parser = interval)]
+    pub(crate) interval: Duration,
+    /// Only the container of this process, with the files that it reads
+    #[arg(long, value_name = "PID|self", value_parser = Process::parse)]
+    pub(crate) pid: Option<Process>,
+    /// Look again and again, on the whole screen
+    #[arg(long, short)]
+    pub(crate) watch: bool,
+    /// Print a JSON object; with --watch, one a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show only containers in whose name, cgroup or pid these letters are
+    #[arg(long, short, value_name = "TEXT", default_value = "", conflicts_with = "json")]
+    pub(crate) filter: String,
+    /// Sort by that column
+    #[arg(long, short, value_enum, default_value_t, conflicts_with = "json")]
+    pub(crate) sort: crate::status::Sort,
 }
 
 /// A tenth of a second at least, an hour at most.

@@ -39,6 +39,10 @@ pub(crate) enum Failure {
     Heal(#[from] lxcfs_fuse::heal::HealError),
     #[error(transparent)]
     Stop(#[from] lxcfs_fuse::daemon::AskError),
+    #[error("process {pid}: the daemon does not know its container, which has not read any of its files yet")]
+    NeverAsked { pid: Pid },
+    #[error("--watch needs a terminal; with --json it prints one object a line anywhere")]
+    NoTerminal,
     #[error(transparent)]
     Run(#[from] crate::run::RunError),
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! Numbers as people read them: amounts of memory, lengths of time, shares.
+//! Numbers as people read them: amounts of memory, lengths of time, shares, counts.
 
 use std::time::Duration;
 
@@ -29,6 +29,62 @@ pub(crate) fn time(length: Duration) -> String {
         (0, 0, _) => format!("{mins}m{:02}s", secs % 60),
         (0, _, _) => format!("{hours}h{:02}m", mins % 60),
         _ => format!("{days}d{:02}h", hours % 24),
+    }
+}
+
+/// How long somebody waited, in two or three digits: `0.9µs`, `12µs`, `1.5ms`, `30s`.
+pub(crate) fn wait(ns: u64) -> String {
+    const UNITS: [(&str, u64); 3] = [("µs", 1000), ("ms", 1_000_000), ("s", 1_000_000_000)];
+    let mut units = UNITS.iter().peekable();
+    while let Some((unit, length)) = units.next() {
+        let tenths = ns.saturating_mul(10).checked_div(*length).unwrap_or(0);
+        if tenths < 10_000 || units.peek().is_none() {
+            return if tenths < 100 {
+                format!("{}.{}{unit}", tenths / 10, tenths % 10)
+            } else {
+                format!("{}{unit}", tenths / 10)
+            };
+        }
+    }
+    String::new()
+}
+
+/// A count, whole up to six digits, then in three digits and a letter: `123456`, `1.23M`, `45.6G`.
+pub(crate) fn count(number: u64) -> String {
+    const UNITS: [(&str, u64); 4] = [
+        ("M", 1_000_000),
+        ("G", 1_000_000_000),
+        ("T", 1_000_000_000_000),
+        ("E", 1_000_000_000_000_000_000),
+    ];
+    let Some((letter, unit)) = UNITS.iter().rev().find(|(_, unit)| number >= *unit) else {
+        return number.to_string();
+    };
+    let hundredths = u128::from(number)
+        .saturating_mul(100)
+        .checked_div(u128::from(*unit))
+        .unwrap_or(0);
+    match hundredths {
+        0..1000 => format!("{}.{:02}{letter}", hundredths / 100, hundredths % 100),
+        1000..10_000 => format!("{}.{}{letter}", hundredths / 100, hundredths % 100 / 10),
+        _ => format!("{}{letter}", hundredths / 100),
+    }
+}
+
+/// A number and what there are so many of: `1 container is`, `2 containers are`.
+pub(crate) fn plural(number: u64, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
+/// How often in a second, of thousandths: with a decimal below a hundred.
+pub(crate) fn per_second(milli: u64) -> String {
+    match milli {
+        0 => "0".to_owned(),
+        1..100_000 => {
+            let tenths = milli.saturating_add(50) / 100;
+            format!("{}.{}", tenths / 10, tenths % 10)
+        }
+        _ => count(milli.saturating_add(500) / 1000),
     }
 }
 
@@ -96,6 +152,22 @@ mod tests {
         ] {
             assert_eq!(time(Duration::from_secs(secs)), text);
         }
+    }
+
+    #[test]
+    fn waits_and_counts_have_few_digits() {
+        let waits = [0, 940, 12_288, 999_999, 1_572_864, 30_000_000_000, 90_000_000_000_000];
+        assert_eq!(
+            waits.map(wait),
+            ["0.0µs", "0.9µs", "12µs", "999µs", "1.5ms", "30s", "90000s"]
+        );
+        let counts = [0, 999_999, 1_234_567, 45_678_901, 456_789_012, 7_000_000_000, u64::MAX];
+        assert_eq!(
+            counts.map(count),
+            ["0", "999999", "1.23M", "45.6M", "456M", "7.00G", "18.4E"]
+        );
+        let rates = [0, 40, 2991, 99_949, 812_300, 12_000_000_000];
+        assert_eq!(rates.map(per_second), ["0", "0.0", "3.0", "99.9", "812", "12.0M"]);
     }
 
     #[test]

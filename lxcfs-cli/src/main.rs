@@ -26,11 +26,14 @@ mod inject;
 mod list;
 mod man;
 mod mount;
+mod name;
 mod nri;
 mod record;
 mod remount;
 mod render;
 mod run;
+mod screen;
+mod status;
 mod stop;
 mod subject;
 mod top;
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Explain(explain) => explain::explain(&explain, &mut out),
         Command::Compare(compare) => compare::compare(&compare, &mut out),
         Command::Top(top) => top::top(&top, &mut out),
+        Command::Status(status) => status::status(&status, &mut out),
         Command::Record(record) => record::record(&record),
         Command::Completions(completions) => completions::completions(&completions, &mut out),
         Command::Man(man) => man::man(&man, &mut out),

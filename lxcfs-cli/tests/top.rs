@@ -10,98 +10,12 @@
 mod tool;
 
 use std::io::{BufRead as _, Write as _};
-use std::process::{Command, Output};
+use std::process::Command;
 
-use lxcfs_testing::{Cgroup, Container, Limits, Machine, machine_has, skipped, wait_until};
+use lxcfs_testing::{Cgroup, Container, Limits, Machine, machine_has, wait_until};
 use nix::sys::signal::Signal;
+use tool::terminal::Terminal;
 use tool::{can_run, output, send, start, stderr, text};
-
-/// A terminal that a user could sit at; it is gone with its drop.
-struct Terminal {
-    socket: String,
-}
-
-impl Terminal {
-    /// One with a shell, unless there is no tmux.
-    fn open(name: &str, width: u16, height: u16) -> Option<Self> {
-        if Command::new("tmux").arg("-V").output().is_err() {
-            skipped("tmux");
-            return None;
-        }
-        let terminal = Self {
-            socket: format!("lxcfs-{name}-{}", std::process::id()),
-        };
-        let (width, height) = (width.to_string(), height.to_string());
-        let shell = "env PS1='$ ' LC_ALL=C.UTF-8 sh";
-        let words = [
-            "-f",
-            "/dev/null",
-            "-u",
-            "new-session",
-            "-d",
-            "-x",
-            &width,
-            "-y",
-            &height,
-            shell,
-        ];
-        let opened = terminal.tmux(&words);
-        assert!(opened.status.success(), "{}", stderr(&opened));
-        terminal.waits_for("a prompt", |screen| screen.trim_end().ends_with('$'));
-        Some(terminal)
-    }
-
-    fn tmux(&self, words: &[&str]) -> Output {
-        Command::new("tmux")
-            .args(["-L", &self.socket])
-            .args(words)
-            .output()
-            .unwrap()
-    }
-
-    fn types(&self, keys: &[&str]) {
-        assert!(self.tmux(&[&["send-keys"], keys].concat()).status.success());
-    }
-
-    /// Types a command line of the tool.
-    fn runs(&self, arguments: &str) {
-        self.types(&["-l", &format!("clear; {} {arguments}", env!("CARGO_BIN_EXE_lxcfs-cli"))]);
-        self.types(&["Enter"]);
-    }
-
-    fn screen(&self) -> String {
-        String::from_utf8(self.tmux(&["capture-pane", "-p"]).stdout).unwrap()
-    }
-
-    /// What the terminal is told of itself: whether the other screen is shown, and the cursor.
-    fn state(&self) -> String {
-        let format = "#{alternate_on} #{cursor_flag}";
-        String::from_utf8(self.tmux(&["display-message", "-p", format]).stdout).unwrap()
-    }
-
-    fn waits_for(&self, what: &str, holds: impl Fn(&str) -> bool) {
-        wait_until(what, || {
-            std::thread::sleep(std::time::Duration::from_millis(20));
-            holds(&self.screen())
-        });
-    }
-
-    /// The terminal is as it was: its first screen, a cursor, and a shell whose typing is seen.
-    fn is_restored(&self) {
-        wait_until("the terminal is as it was", || self.state().trim() == "0 1");
-        self.types(&["-l", "stty -a; echo typed"]);
-        self.types(&["Enter"]);
-        self.waits_for("an answer of the shell", |screen| screen.contains("\ntyped"));
-        let screen = self.screen();
-        assert!(screen.contains(" icanon") && screen.contains(" echo "), "{screen}");
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.tmux(&["kill-server"]);
-    }
-}
 
 fn limited() -> Option<Cgroup> {
     let can = machine_has(&[Machine::Root, Machine::Cgroups]);

@@ -16,6 +16,15 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
         }
 
+        impl Counts {
+            /// From the numbers of a store.
+            pub(crate) fn of(number: impl Fn(usize) -> u64) -> Self {
+                let mut which = 0..;
+                let mut next = || number(which.next().unwrap_or(usize::MAX));
+                Self { $($name: next(),)* }
+            }
+        }
+
         #[derive(Debug)]
         pub(crate) struct Counters {
             $(pub(crate) $name: Counter,)*

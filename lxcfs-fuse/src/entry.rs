@@ -1,15 +1,19 @@
 //! What is known of one container: its cgroups, its counters, its last renderings.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use lxcfs_core::cgroup::Controller;
+use lxcfs_core::live::boot_time;
 use lxcfs_core::{Container, Remembered, VirtualFile};
 
 use crate::saved::{Left, save};
-use crate::store::{Kind, Store};
+use crate::status::millis;
+use crate::store::{Account, Kind, Owner, Store};
 
 /// What is known of one container.
 #[derive(Debug)]
@@ -31,8 +35,10 @@ pub(crate) struct Entry {
     tasks_wanted: AtomicU64,
     /// The number of its record in the store.
     record: u64,
-    /// Which of its changes are in the store.
-    saved: Mutex<u64>,
+    /// Where it is counted what is done for it.
+    account: Option<Account>,
+    /// Which of its changes are in the store; `None` if it is not there at all.
+    saved: Mutex<Option<u64>>,
     /// Whether it was known to a process before this one.
     is_restored: bool,
 }
@@ -64,6 +70,7 @@ impl Entry {
             used: AtomicU64::new(0),
             tasks_wanted: AtomicU64::new(0),
             record,
+            account: None,
             saved: Mutex::default(),
             is_restored: false,
         }
@@ -80,6 +87,21 @@ impl Entry {
         }
     }
 
+    /// From now on it is counted what is done for it, or where a process before this one has counted, it goes on.
+    pub(crate) fn counted(self, store: &Store) -> Self {
+        let owner = Owner {
+            pid: self.container.init.map(|init| init.pid),
+            cgroup: &cgroup_of(&self.container),
+            met: millis(boot_time()),
+        };
+        let account = store.open_account(self.record, owner);
+        Self { account, ..self }
+    }
+
+    pub(crate) fn account(&self) -> Option<Account> {
+        self.account
+    }
+
     pub(crate) fn is_restored(&self) -> bool {
         self.is_restored
     }
@@ -90,7 +112,7 @@ impl Entry {
         let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         // Before what it counts is looked at: what comes meanwhile is written once more.
         let changes = self.remembered.changes();
-        if *saved != changes && !self.is_gone() {
+        if *saved != Some(changes) && !self.is_gone() {
             let wanted = self.tasks_wanted.load(Ordering::Relaxed);
             store.put(
                 Kind::Container,
@@ -98,7 +120,7 @@ impl Entry {
                 0,
                 &save(&self.container, &self.remembered, wanted),
             );
-            *saved = changes;
+            *saved = Some(changes);
         }
     }
 
@@ -106,7 +128,7 @@ impl Entry {
     pub(crate) fn forget(&self, store: &Store) {
         self.gone();
         let _saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
-        store.remove(Kind::Container, self.record);
+        store.forget(self.record);
     }
 
     /// It is asked for.
@@ -175,8 +197,14 @@ impl Entry {
     }
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+/// The path of its cgroup below the root of the hierarchy that its memory is limited by.
+fn cgroup_of(container: &Container) -> Vec<u8> {
+    let of_memory = container.cgroups.get(Controller::Memory);
+    let cgroup = of_memory.or_else(|| container.cgroups.iter().next().map(|(_, cgroup)| cgroup));
+    let below = cgroup.and_then(|cgroup| cgroup.dir().strip_prefix(cgroup.mount()).ok());
+    let mut path = b"/".to_vec();
+    path.extend_from_slice(below.map_or(&[][..], |below| below.as_os_str().as_bytes()));
+    path
 }
 
 #[cfg(test)]

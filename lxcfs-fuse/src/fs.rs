@@ -12,13 +12,14 @@ use fuser::{
     KernelConfig, LockOwner, OpenAccMode, OpenFlags, PollEvents, PollFlags, PollNotifier, ReplyAttr, ReplyData,
     ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyPoll, ReplyWrite, Request, TimeOrNow, WriteFlags,
 };
-use lxcfs_core::{Entry as DirectoryEntry, Pid};
+use lxcfs_core::{Entry as DirectoryEntry, Pid, VirtualFile};
 
 use crate::attributes::{self, file_type};
+use crate::entry::Entry;
 use crate::failure::Failure;
 use crate::handles::{Handles, piece};
 use crate::psi::{self, Privilege, Triggers, Wake};
-use crate::serve::Server;
+use crate::serve::{Caller, Server};
 use crate::session::Polls;
 use crate::store::Store;
 use crate::texts::Texts;
@@ -28,6 +29,12 @@ use crate::watchdog::Watchdog;
 
 /// What never changes is never asked for again.
 const FOR_EVER: Duration = Duration::from_secs(1 << 32);
+
+/// Whose request was worked at, if that is known, and for how long.
+struct Whose {
+    entry: Option<Arc<Entry>>,
+    taken: Duration,
+}
 
 /// The file system.
 #[derive(Debug)]
@@ -75,53 +82,71 @@ impl Lxcfs {
     }
 
     /// Works at a request that may wait for the kernel; `None` if it has been answered meanwhile.
-    fn watched<R: Answer, T>(&self, reply: R, work: impl FnOnce() -> T) -> Option<(R, T)> {
-        match self.watchdog.begin(reply.wait()) {
+    fn watched<R: Answer, T>(
+        &self,
+        caller: Pid,
+        reply: R,
+        work: impl FnOnce(Caller<'_>) -> Result<T, Denied>,
+    ) -> Option<(R, Result<T, Errno>, Whose)> {
+        let (mut waiting, taken, done) = match self.watchdog.begin(reply.wait()) {
             Ok(ticket) => {
-                let done = work();
-                Some((R::found(ticket.finish()?)?, done))
+                let is_met = |entry: &Arc<Entry>| ticket.add(|waiting| waiting.entry = Some(Arc::clone(entry)));
+                let is_met = &is_met;
+                let done = work(Caller { pid: caller, is_met });
+                let (waiting, taken) = ticket.finish()?;
+                (waiting, taken, done)
             }
-            Err(unwatched) => Some((R::found(unwatched)?, work())),
+            Err(unwatched) => (unwatched, Duration::ZERO, work(Caller::unheeded(caller))),
+        };
+        let whose = Whose {
+            entry: waiting.entry.take(),
+            taken,
+        };
+        if let (Err(denied), Some(entry)) = (&done, &whose.entry)
+            && denied.is_failure()
+        {
+            self.server.has_failed(entry, None);
         }
+        Some((R::found(waiting)?, done.map_err(Denied::errno), whose))
     }
 
     /// The entry of that name in a directory: all that the host has. The kernel keeps names for all containers together,
     /// and one that is gone for one of them would take with it what others have mounted there. What a container does not
     /// see is in none of its listings and cannot be read.
-    fn entry(&self, parent: u64, name: &OsStr) -> Result<Node, Errno> {
+    fn entry(&self, parent: u64, name: &OsStr) -> Result<Node, Denied> {
         let name = std::str::from_utf8(name.as_bytes()).map_err(|_| Errno::ENOENT)?;
         match self.tree.children(parent).ok_or(Errno::ENOENT)? {
             Children::Fixed(children) => {
                 let child = children.iter().find(|(child, _)| *child == name);
-                child.map(|(_, node)| *node).ok_or(Errno::ENOENT)
+                Ok(child.map(|(_, node)| *node).ok_or(Errno::ENOENT)?)
             }
             Children::Asked(directory) => match self.tree.child(&directory, name) {
                 Ok(node) => Ok(node),
                 Err(child) => {
-                    let kind = self
-                        .server
-                        .kind_on_host(child.place())
-                        .map_err(|failure| errno(&failure))?;
-                    self.tree.number(&child, kind).ok_or(Errno::ENOENT)
+                    let kind = self.server.kind_on_host(child.place())?;
+                    Ok(self.tree.number(&child, kind).ok_or(Errno::ENOENT)?)
                 }
             },
         }
     }
 
-    /// The text that is read, and whether it is one that begins with this read.
-    fn text(&self, caller: Pid, ino: u64, handle: u64, offset: u64) -> Result<(Bytes, bool), Errno> {
+    /// The text that is read, and of which row if it is one that begins with this read.
+    fn text(
+        &self,
+        caller: Caller<'_>,
+        ino: u64,
+        handle: u64,
+        offset: u64,
+    ) -> Result<(Bytes, Option<&'static VirtualFile>), Denied> {
         // A sequence of reads goes on with what it began with.
         if offset > 0
             && let Some(text) = self.texts.goes_on(handle, offset)
         {
-            return Ok((text, false));
+            return Ok((text, None));
         }
         let asked = self.tree.asked(ino).ok_or(Errno::EISDIR)?;
-        let text = self
-            .server
-            .text(caller, asked.place())
-            .map_err(|failure| errno(&failure))?;
-        Ok((text, true))
+        let place = asked.place();
+        Ok((self.server.text(caller, place)?, Some(place.file)))
     }
 
     /// The triggers, if that is a file that takes some.
@@ -131,20 +156,17 @@ impl Lxcfs {
         row.path.starts_with("proc/pressure/").then_some(triggers)
     }
 
-    fn set_trigger(&self, caller: Pid, ino: u64, handle: u64, text: &[u8]) -> Result<(), Errno> {
+    fn set_trigger(&self, caller: Caller<'_>, ino: u64, handle: u64, text: &[u8]) -> Result<(), Denied> {
         let triggers = self.triggers(ino).ok_or(Errno::EINVAL)?;
         let asked = self.tree.asked(ino).ok_or(Errno::EINVAL)?;
-        let path = self
-            .server
-            .pressure_file(caller, asked.place())
-            .map_err(|failure| errno(&failure))?;
+        let path = self.server.pressure_file(caller, asked.place())?;
         triggers
-            .set(handle, &path, text, Privilege::of_caller(caller))
-            .map_err(|error| Errno::from(io::Error::from(error)))
+            .set(handle, &path, text, Privilege::of_caller(caller.pid))
+            .map_err(|error| Errno::from(io::Error::from(error)).into())
     }
 
     /// What is in a directory, with `.` and `..`.
-    fn listing(&self, caller: Pid, ino: u64, handle: u64, offset: u64) -> Result<Vec<Listed>, Errno> {
+    fn listing(&self, caller: Caller<'_>, ino: u64, handle: u64, offset: u64) -> Result<Vec<Listed>, Denied> {
         let listed = |node: Node, name: &str| (node.ino, file_type(node.kind), name.to_owned());
         let mut all = vec![
             (ino, FileType::Directory, ".".to_owned()),
@@ -158,8 +180,7 @@ impl Lxcfs {
                 let entries = match begun {
                     Some(entries) => entries,
                     None => {
-                        let entries = self.server.list(caller, directory.place());
-                        let entries: Arc<[DirectoryEntry]> = entries.map_err(|failure| errno(&failure))?.into();
+                        let entries: Arc<[DirectoryEntry]> = self.server.list(caller, directory.place())?.into();
                         self.listings.put(handle, Arc::clone(&entries));
                         entries
                     }
@@ -188,8 +209,9 @@ impl Filesystem for Lxcfs {
         Ok(())
     }
 
-    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
-        let Some((reply, found)) = self.watched(reply, || self.entry(parent.0, name)) else {
+    fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        let find = |_: Caller<'_>| self.entry(parent.0, name);
+        let Some((reply, found, _)) = self.watched(request.pid(), reply, find) else {
             return;
         };
         match found {
@@ -209,10 +231,10 @@ impl Filesystem for Lxcfs {
         let Some(asked) = self.tree.asked(ino.0) else {
             return reply.error(Errno::EINVAL);
         };
-        let read = || self.server.read_link(request.pid(), asked.place());
-        match self.watched(reply, read) {
-            Some((reply, Ok(target))) => reply.data(target.as_os_str().as_bytes()),
-            Some((reply, Err(failure))) => reply.error(errno(&failure)),
+        let read = |caller: Caller<'_>| Ok(self.server.read_link(caller, asked.place())?);
+        match self.watched(request.pid(), reply, read) {
+            Some((reply, Ok(target), _)) => reply.data(target.as_os_str().as_bytes()),
+            Some((reply, Err(error), _)) => reply.error(error),
             None => {}
         }
     }
@@ -244,17 +266,20 @@ impl Filesystem for Lxcfs {
         if reader.is_none() {
             return reply.error(Errno::EINVAL);
         }
-        let read = || self.text(request.pid(), ino.0, handle.0, offset);
-        match self.watched(reply, read) {
-            Some((reply, Ok((text, begins)))) => {
+        let read = |caller: Caller<'_>| self.text(caller, ino.0, handle.0, offset);
+        match self.watched(request.pid(), reply, read) {
+            Some((reply, Ok((text, begins)), whose)) => {
                 // Not before it is known that this is the answer: who was too late must not take the place of the text that
                 // a later read has begun with.
-                if begins {
+                if let Some(row) = begins {
                     self.texts.begins(handle.0, &text, offset, size);
+                    if let Some(entry) = &whose.entry {
+                        self.server.has_shown(entry, row, whose.taken);
+                    }
                 }
                 reply.data(piece(&text, offset, size));
             }
-            Some((reply, Err(error))) => reply.error(error),
+            Some((reply, Err(error), _)) => reply.error(error),
             None => {}
         }
     }
@@ -273,14 +298,14 @@ impl Filesystem for Lxcfs {
         reply: ReplyWrite,
     ) {
         let mut is_set = false;
-        let set = || {
-            let result = self.set_trigger(request.pid(), ino.0, handle.0, text);
+        let set = |caller: Caller<'_>| {
+            let result = self.set_trigger(caller, ino.0, handle.0, text);
             is_set = result.is_ok();
             result
         };
-        match self.watched(reply, set) {
-            Some((reply, Ok(()))) => reply.written(u32::try_from(text.len()).unwrap_or(u32::MAX)),
-            Some((reply, Err(error))) => reply.error(error),
+        match self.watched(request.pid(), reply, set) {
+            Some((reply, Ok(()), _)) => reply.written(u32::try_from(text.len()).unwrap_or(u32::MAX)),
+            Some((reply, Err(error), _)) => reply.error(error),
             // The caller was told that it failed, and may have closed the file since.
             None => {
                 if let Some(triggers) = self.triggers(ino.0).filter(|_| is_set) {
@@ -371,8 +396,8 @@ impl Filesystem for Lxcfs {
     }
 
     fn readdir(&self, request: &Request, ino: INodeNo, handle: FileHandle, offset: u64, reply: ReplyDirectory) {
-        let list = || self.listing(request.pid(), ino.0, handle.0, offset);
-        let Some((mut reply, listing)) = self.watched(reply, list) else {
+        let list = |caller: Caller<'_>| self.listing(caller, ino.0, handle.0, offset);
+        let Some((mut reply, listing, _)) = self.watched(request.pid(), reply, list) else {
             return self.listings.close(handle.0);
         };
         let listing = match listing {
@@ -401,6 +426,34 @@ pub(crate) fn agree(config: &mut KernelConfig) {
     let _ = config.add_capabilities(InitFlags::FUSE_PARALLEL_DIROPS);
 }
 
-fn errno(failure: &Failure) -> Errno {
-    Errno::from(io::Error::from(failure.errno()))
+/// Why a request is answered with an error.
+enum Denied {
+    Errno(Errno),
+    Failure(Failure),
+}
+
+impl Denied {
+    /// Whether that is somebody's fault.
+    fn is_failure(&self) -> bool {
+        matches!(self, Self::Failure(failure) if !failure.is_an_answer())
+    }
+
+    fn errno(self) -> Errno {
+        match self {
+            Self::Errno(errno) => errno,
+            Self::Failure(failure) => Errno::from(io::Error::from(failure.errno())),
+        }
+    }
+}
+
+impl From<Errno> for Denied {
+    fn from(errno: Errno) -> Self {
+        Self::Errno(errno)
+    }
+}
+
+impl From<Failure> for Denied {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
 }

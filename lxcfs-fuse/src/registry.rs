@@ -33,7 +33,7 @@ use rustix::process::{Pid as RawPid, PidfdFlags, pidfd_open};
 use crate::callers::{Callers, believed, cgroup_again, cgroup_of};
 use crate::entry::Entry;
 use crate::saved::{Identity, Left, left};
-use crate::store::{Kind, Store};
+use crate::store::Store;
 
 /// How long it is believed that a way leads to the same container. What is looked at more often is where the *caller* is;
 /// this is for the container's init, which a runtime puts into its cgroups once.
@@ -172,7 +172,7 @@ impl Registry {
                 Some(Err(_)) | None => {
                     let left = self.lock().left.remove(&identity);
                     if let Some(left) = left {
-                        self.store.remove(Kind::Container, left.record);
+                        self.store.forget(left.record);
                         gone = gone.saturating_add(1);
                     }
                 }
@@ -243,7 +243,7 @@ impl Registry {
         if let Some(left) = known.left.remove(&identity) {
             fresh = fresh.restored(left);
         }
-        let fresh = Arc::new(fresh);
+        let fresh = Arc::new(fresh.counted(&self.store));
         known.containers.insert(identity, Arc::clone(&fresh));
         let crowded = known.containers.len() > self.most;
         drop(known);

@@ -105,10 +105,10 @@ pub(crate) fn left(store: &Store) -> HashMap<Identity, Left> {
             Some((identity, left)) => {
                 // Of two the later: the other was about to be forgotten.
                 if let Some(other) = all.insert(identity, left) {
-                    store.remove(Kind::Container, other.record);
+                    store.forget(other.record);
                 }
             }
-            None => store.remove(Kind::Container, record),
+            None => store.forget(record),
         }
     }
     all

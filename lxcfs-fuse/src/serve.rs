@@ -16,7 +16,8 @@ use lxcfs_core::files::pressure_file;
 use lxcfs_core::live::boot_time;
 use lxcfs_core::state::SAMPLE_EVERY;
 use lxcfs_core::{
-    Container, ContainerView, Entry as DirectoryEntry, EntryKind, Fact, Pid, Place, Text, ViewOptions, VirtualFile,
+    Container, ContainerView, Entry as DirectoryEntry, EntryKind, Fact, Pid, Place, TABLE, Text, ViewOptions,
+    VirtualFile,
 };
 
 use crate::counters::{Counters, Counts, Gauges};
@@ -46,6 +47,22 @@ pub(crate) struct Server {
     throttle: Throttle,
     bell: OnceLock<Arc<Bell>>,
     store: Arc<Store>,
+    /// The places of the rows of [`TABLE`] in accounts.
+    places: Vec<Option<usize>>,
+}
+
+/// Who asks, and whom to tell of which container he is as soon as that is known.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'c> {
+    pub(crate) pid: Pid,
+    pub(crate) is_met: &'c dyn Fn(&Arc<Entry>),
+}
+
+impl Caller<'_> {
+    /// Somebody of whom nobody wants to know which container he is.
+    pub(crate) fn unheeded(pid: Pid) -> Self {
+        Self { pid, is_met: &|_| {} }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -67,6 +84,7 @@ impl Server {
             counters: Counters::of(&store),
             throttle: Throttle::default(),
             bell: OnceLock::new(),
+            places: store.places(TABLE.iter().map(|row| row.path)),
             store,
         }
     }
@@ -104,13 +122,13 @@ impl Server {
     }
 
     /// The text of a file, as the caller's container has it.
-    pub(crate) fn text(&self, caller: Pid, place: Place<'_>) -> Result<Bytes, Failure> {
+    pub(crate) fn text(&self, caller: Caller<'_>, place: Place<'_>) -> Result<Bytes, Failure> {
         self.counters.renderings.add();
-        self.guarded(caller, place, || {
+        self.guarded(caller.pid, place, || {
             let current = self.current();
             let mut entry = self.find(caller)?;
             let row = place.below.is_empty().then_some(place.file);
-            let personality = personality(caller, place.file);
+            let personality = personality(caller.pid, place.file);
             let Some(row) = row.filter(|_| personality == Personality::default()) else {
                 return self.produce(caller, &mut entry, &current, place, personality);
             };
@@ -151,28 +169,28 @@ impl Server {
     }
 
     /// What is in a directory, as the caller's container has it.
-    pub(crate) fn list(&self, caller: Pid, place: Place<'_>) -> Result<Vec<DirectoryEntry>, Failure> {
+    pub(crate) fn list(&self, caller: Caller<'_>, place: Place<'_>) -> Result<Vec<DirectoryEntry>, Failure> {
         self.asked(caller, place, |view| place.list(view))
     }
 
     /// The kernel's file on which a trigger for a pressure file is set, as the caller's container has it.
-    pub(crate) fn pressure_file(&self, caller: Pid, place: Place<'_>) -> Result<PathBuf, Failure> {
+    pub(crate) fn pressure_file(&self, caller: Caller<'_>, place: Place<'_>) -> Result<PathBuf, Failure> {
         self.asked(caller, place, |view| pressure_file(view, place.file))
     }
 
     /// Where a link leads.
-    pub(crate) fn read_link(&self, caller: Pid, place: Place<'_>) -> Result<PathBuf, Failure> {
+    pub(crate) fn read_link(&self, caller: Caller<'_>, place: Place<'_>) -> Result<PathBuf, Failure> {
         self.asked(caller, place, |view| place.read_link(view))
     }
 
     /// Asks the view of the caller's container for something that is not a rendering.
     fn asked<T>(
         &self,
-        caller: Pid,
+        caller: Caller<'_>,
         place: Place<'_>,
         look: impl Fn(&ContainerView<'_>) -> Result<T, lxcfs_core::CaptureError>,
     ) -> Result<T, Failure> {
-        self.guarded(caller, place, || {
+        self.guarded(caller.pid, place, || {
             let (current, mut entry) = (self.current(), self.find(caller)?);
             self.twice(caller, &mut entry, &current, Personality::default(), look)
         })
@@ -180,7 +198,7 @@ impl Server {
 
     fn produce(
         &self,
-        caller: Pid,
+        caller: Caller<'_>,
         entry: &mut Arc<Entry>,
         current: &Current,
         place: Place<'_>,
@@ -202,7 +220,7 @@ impl Server {
     /// Looks at a container, and if that fails once more at what is the caller's container then.
     fn twice<T>(
         &self,
-        caller: Pid,
+        caller: Caller<'_>,
         entry: &mut Arc<Entry>,
         current: &Current,
         personality: Personality,
@@ -221,7 +239,7 @@ impl Server {
         let answer = match once(entry) {
             Err(failure) if !failure.is_an_answer() => {
                 self.counters.retries.add();
-                *entry = self.met(self.registry.find_again(caller)?);
+                *entry = self.met(caller, self.registry.find_again(caller.pid)?);
                 once(entry)
             }
             answer => answer,
@@ -230,12 +248,13 @@ impl Server {
         answer
     }
 
-    fn find(&self, caller: Pid) -> Result<Arc<Entry>, Failure> {
-        Ok(self.met(self.registry.find(caller)?))
+    fn find(&self, caller: Caller<'_>) -> Result<Arc<Entry>, Failure> {
+        Ok(self.met(caller, self.registry.find(caller.pid)?))
     }
 
     /// Somebody who is met for the first time is watched from now on.
-    fn met(&self, found: Found) -> Arc<Entry> {
+    fn met(&self, caller: Caller<'_>, found: Found) -> Arc<Entry> {
+        (caller.is_met)(&found.entry);
         if found.is_new {
             if !found.entry.is_restored() {
                 self.counters.containers_met.add();
@@ -259,6 +278,22 @@ impl Server {
             self.failed(caller, place, failure);
         }
         result
+    }
+
+    /// A text of that row is shown, which its reader has waited for that long.
+    pub(crate) fn has_shown(&self, entry: &Entry, row: &'static VirtualFile, waited: Duration) {
+        if let Some(account) = entry.account() {
+            let row = TABLE.iter().position(|one| std::ptr::eq(one, row));
+            let place = row.and_then(|row| *self.places.get(row)?);
+            self.store.count_read(account, place, nanos(waited), entry.used());
+        }
+    }
+
+    /// An error is shown; with how long its reader has waited for a text.
+    pub(crate) fn has_failed(&self, entry: &Entry, waited: Option<Duration>) {
+        if let Some(account) = entry.account() {
+            self.store.count_error(account, waited.map(nanos), entry.used());
+        }
     }
 
     /// A request was answered by the watchdog.
@@ -374,6 +409,10 @@ fn tasks_fresh_for(settings: &Settings) -> Duration {
 /// Whether a row is made from the tasks of the container.
 fn wants_tasks(row: &VirtualFile) -> bool {
     row.lines.iter().any(|line| line.from.contains(&Fact::Tasks))
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What the kernel's text depends on, if it does.

@@ -46,8 +46,8 @@ struct Slot<R> {
 pub(crate) trait Duties<R>: Send + 'static {
     /// How long a request may take.
     fn deadline(&self) -> Duration;
-    /// Answers a request that has taken longer.
-    fn give_up(&self, reply: R);
+    /// Answers a request that has taken longer: as long as that.
+    fn give_up(&self, reply: R, taken: Duration);
     /// Something that is to be done now and then while there are requests, and once after the last one.
     fn tidy(&self);
 }
@@ -138,8 +138,18 @@ pub(crate) struct Ticket<'w, R> {
 }
 
 impl<R> Ticket<'_, R> {
-    /// What the answer is to be given to; `None` if it has been given.
-    pub(crate) fn finish(self) -> Option<R> {
+    /// Adds to what lies there, unless it has been answered.
+    pub(crate) fn add(&self, more: impl FnOnce(&mut R)) {
+        let mut place = lock(self.slot);
+        if place.turn == self.turn
+            && let Some((_, reply)) = &mut place.waiting
+        {
+            more(reply);
+        }
+    }
+
+    /// What the answer is to be given to, and how long that has taken; `None` if it has been given.
+    pub(crate) fn finish(self) -> Option<(R, Duration)> {
         let mut place = lock(self.slot);
         let mine = if place.turn == self.turn {
             place.waiting.take()
@@ -149,7 +159,7 @@ impl<R> Ticket<'_, R> {
         if mine.is_none() {
             self.late.fetch_sub(1, Ordering::Relaxed);
         }
-        mine.map(|(_, reply)| reply)
+        mine.map(|(since, reply)| (reply, since.elapsed()))
     }
 }
 
@@ -181,8 +191,8 @@ impl<R> Watched<R> {
                     self.late.fetch_add(1, Ordering::Relaxed);
                 }
                 drop(place);
-                if let Some((_, reply)) = late {
-                    duties.give_up(reply);
+                if let Some((since, reply)) = late {
+                    duties.give_up(reply, since.elapsed());
                 }
             }
             duties.tidy();
@@ -209,12 +219,17 @@ mod tests {
         fn deadline(&self) -> Duration {
             Duration::from_millis(20)
         }
-        fn give_up(&self, reply: u32) {
+        fn give_up(&self, reply: u32, taken: Duration) {
+            assert!(taken >= self.deadline());
             self.0.send(reply).unwrap();
         }
         fn tidy(&self) {
             *lock(&self.1) += 1;
         }
+    }
+
+    fn finished(ticket: Ticket<'_, u32>) -> Option<u32> {
+        ticket.finish().map(|(reply, _)| reply)
     }
 
     fn start(workers: usize) -> (Watchdog<u32>, Receiver<u32>, Arc<Mutex<u32>>) {
@@ -228,7 +243,7 @@ mod tests {
     fn who_is_done_in_time_answers() {
         let (watchdog, answered, _) = start(1);
         for number in 0..1000 {
-            assert_eq!(watchdog.begin(number).unwrap().finish(), Some(number));
+            assert_eq!(finished(watchdog.begin(number).unwrap()), Some(number));
         }
         drop(watchdog);
         assert!(answered.recv().is_err());
@@ -240,8 +255,9 @@ mod tests {
         let ticket = watchdog.begin(7).unwrap();
         assert_eq!(answered.recv().unwrap(), 7);
         assert!(!watchdog.lateness().is_general());
-        assert_eq!(ticket.finish(), None);
-        assert_eq!(watchdog.begin(8).unwrap().finish(), Some(8));
+        ticket.add(|_| panic!("it has been answered"));
+        assert_eq!(finished(ticket), None);
+        assert_eq!(finished(watchdog.begin(8).unwrap()), Some(8));
     }
 
     #[test]
@@ -251,9 +267,9 @@ mod tests {
         assert_eq!(answered.recv().unwrap(), 1);
         assert!(watchdog.lateness().is_general());
         let other = watchdog.begin(2).unwrap();
-        assert_eq!(late.finish(), None);
+        assert_eq!(finished(late), None);
         assert!(!watchdog.lateness().is_general());
-        assert_eq!(other.finish().or_else(|| answered.recv().ok()), Some(2));
+        assert_eq!(finished(other).or_else(|| answered.recv().ok()), Some(2));
     }
 
     #[test]
@@ -261,13 +277,13 @@ mod tests {
         let (watchdog, _answered, _) = start(1);
         let ticket = watchdog.begin(1).unwrap();
         assert_eq!(watchdog.begin(2).unwrap_err(), 2);
-        assert_eq!(ticket.finish(), Some(1));
+        assert_eq!(finished(ticket), Some(1));
     }
 
     #[test]
     fn without_requests_it_sleeps() {
         let (watchdog, _answered, tidied) = start(1);
-        assert_eq!(watchdog.begin(1).unwrap().finish(), Some(1));
+        assert_eq!(finished(watchdog.begin(1).unwrap()), Some(1));
         // It is asleep when nothing is tidied any more.
         let mut last = 0;
         let asleep = (0..100).any(|_| {
@@ -278,6 +294,6 @@ mod tests {
             same
         });
         assert!(asleep);
-        assert_eq!(watchdog.begin(2).unwrap().finish(), Some(2));
+        assert_eq!(finished(watchdog.begin(2).unwrap()), Some(2));
     }
 }

@@ -10,6 +10,7 @@ use lxcfs_fuse::heal::{MountNamespace, State, is_lxcfs, is_on_top, names, state_
 
 use super::PATIENCE;
 use super::finding::Finding;
+use crate::figures::plural;
 
 pub(super) fn check() -> Vec<Finding> {
     let found = match survey() {
@@ -34,10 +35,11 @@ pub(super) fn check() -> Vec<Finding> {
     if findings.is_empty() {
         findings.push(Finding::ok("no container is running"));
     }
-    if !found.unreadable.is_empty() {
+    let count = u64::try_from(found.unreadable.len()).unwrap_or(u64::MAX);
+    if count > 0 {
         findings.push(Finding::warn(format!(
-            "{} processes cannot be looked at, as they have more rights than we",
-            found.unreadable.len()
+            "{} cannot be looked at: more rights are needed than ours",
+            plural(count, "process", "processes")
         )));
     }
     findings

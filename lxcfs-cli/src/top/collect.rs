@@ -11,9 +11,9 @@ use lxcfs_core::{CaptureError, Container, ContainerView, Init, Pid, Remembered, 
 use super::beside_fuse::{BesideFuse, Reading};
 use super::find::Known;
 use super::hostname::hostname;
-use super::name::name;
 use crate::facts::{self, Memory};
 use crate::failure::Failure;
+use crate::name::name;
 
 /// What was read of one container, or of the host. What could not be read is `None`.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -2,6 +2,7 @@
 
 use super::model::{Row, Sort};
 use crate::figures;
+use crate::screen::{self, Bar, Place, Wanted};
 
 /// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,25 +30,6 @@ pub(super) const ALL: [Column; 9] = [
     Column::Uptime,
     Column::Tasks,
 ];
-
-/// What goes first where there is no room.
-const SPARED: [Column; 5] = [
-    Column::HostName,
-    Column::Uptime,
-    Column::Tasks,
-    Column::Load,
-    Column::Cpus,
-];
-
-/// A column on the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) column: Column,
-    /// With the bar, without the space before the next column.
-    pub(super) width: usize,
-    /// Of that, the bar with its brackets; 0 for none.
-    pub(super) bar: usize,
-}
 
 impl Column {
     pub(super) fn head(self) -> &'static str {
@@ -121,6 +103,27 @@ impl Column {
         }
     }
 
+    fn bar(self) -> Option<Bar> {
+        let (least, most, weight) = match self {
+            Self::Memory => (8, 32, 4),
+            Self::Cpu => (6, 24, 3),
+            _ => return None,
+        };
+        Some(Bar { least, most, weight })
+    }
+
+    /// What goes first where there is no room.
+    fn goes(self) -> Option<u8> {
+        match self {
+            Self::HostName => Some(1),
+            Self::Uptime => Some(2),
+            Self::Tasks => Some(3),
+            Self::Load => Some(4),
+            Self::Cpus => Some(5),
+            Self::Name | Self::Pid | Self::Memory | Self::Cpu => None,
+        }
+    }
+
     /// The width of what usually stands in it.
     fn usual(self) -> usize {
         match self {
@@ -133,77 +136,28 @@ impl Column {
     }
 }
 
-/// The columns that fit into a screen of that width: first bars become short, then columns go, then bars, then names are cut.
-pub(super) fn places(width: usize, rows: &[Row]) -> Vec<Place> {
-    /// Names are seen to that width before anything else gets room, and never get more than the other.
+/// The columns that fit into a screen of that width.
+pub(super) fn places(width: usize, rows: &[Row]) -> Vec<Place<Column>> {
     const NAME: (usize, usize) = (16, 40);
-    /// Bars of memory and CPU: at least, at most.
-    const BARS: [(usize, usize); 2] = [(8, 32), (6, 24)];
+    const LONGEST_HOST_NAME: usize = 24;
     let longest = |column: Column| {
         let texts = rows.iter().map(|row| column.text(row).chars().count());
-        texts.max().unwrap_or(0).max(column.usual())
-    };
-    let mut columns: Vec<(Column, usize)> = ALL.into_iter().map(|column| (column, longest(column))).collect();
-    if rows.iter().all(|row| row.facts.hostname.is_none()) {
-        columns.retain(|(column, _)| *column != Column::HostName);
-    }
-    let mut name = columns.first().map_or(0, |(_, width)| *width).min(NAME.1);
-    for (column, width) in &mut columns {
-        if *column == Column::HostName {
-            *width = (*width).min(24);
+        let longest = texts.max().unwrap_or(0).max(column.usual());
+        match column {
+            Column::HostName => longest.min(LONGEST_HOST_NAME),
+            _ => longest,
         }
-    }
-    let others = |columns: &[(Column, usize)]| {
-        let widths = columns.iter().skip(1).map(|(_, width)| width.saturating_add(1));
-        widths.fold(0_usize, usize::saturating_add)
     };
-    let least_bars = BARS
-        .iter()
-        .fold(0_usize, |sum, (least, _)| sum.saturating_add(least.saturating_add(1)));
-    let least_name = name.min(NAME.0);
-    let needed =
-        |columns: &[(Column, usize)], bars: usize| least_name.saturating_add(others(columns)).saturating_add(bars);
-    for spared in SPARED {
-        if needed(&columns, least_bars) > width {
-            columns.retain(|(column, _)| *column != spared);
-        }
-    }
-    let has_bars = needed(&columns, least_bars) <= width;
-    let bars_at_least = if has_bars { least_bars } else { 0 };
-    let room = width.saturating_sub(others(&columns)).saturating_sub(bars_at_least);
-    name = name.min(room.max(1));
-    // What is left makes the bars longer, that of memory and that of the CPU as 4 to 3.
-    let left = room.saturating_sub(name);
-    columns
-        .into_iter()
-        .enumerate()
-        .map(|(at, (column, text))| {
-            let (range, share) = match column {
-                Column::Memory => (BARS.first(), left.saturating_mul(4) / 7),
-                Column::Cpu => (BARS.last(), left.saturating_mul(3) / 7),
-                _ => (None, 0),
-            };
-            let bar = range
-                .filter(|_| has_bars)
-                .map_or(0, |(least, most)| least.saturating_add(share).min(*most));
-            let text = if at == 0 { name } else { text };
-            let space = usize::from(bar > 0);
-            Place {
-                column,
-                width: text.saturating_add(bar).saturating_add(space),
-                bar,
-            }
-        })
-        .collect()
-}
-
-/// A text cut to a width, with `…` where something is missing.
-pub(super) fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    let kept = text.chars().take(width.saturating_sub(1));
-    kept.chain((width > 0).then_some('…')).collect()
+    let has_host_names = rows.iter().any(|row| row.facts.hostname.is_some());
+    let columns = ALL.into_iter();
+    let columns = columns.filter(|column| has_host_names || *column != Column::HostName);
+    let wanted = columns.map(|column| Wanted {
+        column,
+        width: longest(column),
+        bar: column.bar(),
+        goes: column.goes(),
+    });
+    screen::places(width, wanted.collect(), NAME)
 }
 
 #[cfg(test)]
@@ -222,7 +176,7 @@ mod tests {
         }
     }
 
-    fn total(places: &[Place]) -> usize {
+    fn total(places: &[Place<Column>]) -> usize {
         places.iter().map(|place| place.width + 1).sum::<usize>() - 1
     }
 
@@ -259,12 +213,5 @@ mod tests {
         let places = places(200, &rows);
         assert_eq!(places[0].width, 40);
         assert!(places.iter().any(|place| place.bar == 32));
-    }
-
-    #[test]
-    fn a_cut_text_says_so() {
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("äbcd", 3), "äb…");
-        assert_eq!(cut("abc", 0), "");
     }
 }

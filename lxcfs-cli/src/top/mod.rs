@@ -6,15 +6,15 @@ mod columns;
 mod draw;
 mod find;
 mod hostname;
-mod live;
 mod model;
-mod name;
 mod once;
 
 use std::io::{IsTerminal as _, Write};
+use std::thread;
 
 use crate::args::Top;
 use crate::failure::Failure;
+use crate::screen::live;
 use collect::Collector;
 use model::Model;
 
@@ -22,9 +22,15 @@ pub(crate) use model::Sort;
 
 pub(crate) fn top(top: &Top, out: &mut dyn Write) -> Result<(), Failure> {
     let collector = Collector::new(top.policies.options())?;
-    let mut model = Model::new(top.sort, &top.filter);
+    let mut model = Model::new(top.sort, &top.filter, collector.reading());
     if !top.once && std::io::stdout().is_terminal() {
-        return live::live(top, collector, &mut model);
+        let interval = top.interval;
+        return live(&mut model, interval, move |tell| {
+            let mut collector = collector;
+            while tell(collector.look()) {
+                thread::sleep(interval);
+            }
+        });
     }
     once::look_twice(top, collector, &mut model)?;
     if model.look.secret > 0 {

@@ -8,8 +8,10 @@ use std::time::Duration;
 use clap::ValueEnum;
 use lxcfs_core::Init;
 
+use super::beside_fuse::Reading;
 use super::collect::{Facts, Look};
 use crate::figures::per_mille;
+use crate::screen::{Order, View};
 
 /// What containers are sorted by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -41,25 +43,6 @@ pub(super) struct Row {
     pub(super) has_ended: bool,
 }
 
-/// What a key asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
-    Sort(Sort),
-    Reverse,
-    Pause,
-    /// To type a filter; and each letter of it.
-    Filter,
-    Letter(char),
-    Erase,
-    /// To have done with typing.
-    Done,
-    /// To have all again.
-    Clear,
-    Scroll(i32),
-    First,
-    Last,
-}
-
 /// All that the screen shows.
 #[derive(Debug, Default)]
 pub(super) struct Model {
@@ -67,23 +50,19 @@ pub(super) struct Model {
     rows: Vec<Row>,
     /// CPU time and when it was read, at the last look.
     before: HashMap<Option<Init>, (u64, Duration)>,
-    pub(super) sort: Sort,
-    pub(super) reversed: bool,
-    pub(super) filter: String,
-    pub(super) is_typing: bool,
-    pub(super) is_paused: bool,
+    pub(super) view: View<Sort>,
+    /// What is being read, to be named if it takes too long.
+    pub(super) reading: Reading,
     /// The file that has been waited for, for longer than it should take.
     pub(super) waits_for: Option<PathBuf>,
-    /// How many lines have been scrolled by.
-    pub(super) scrolled: usize,
     pub(super) look: Look,
 }
 
 impl Model {
-    pub(super) fn new(sort: Sort, filter: &str) -> Self {
+    pub(super) fn new(sort: Sort, filter: &str, reading: Reading) -> Self {
         Self {
-            sort,
-            filter: filter.to_owned(),
+            view: View::new(sort, filter),
+            reading,
             ..Self::default()
         }
     }
@@ -91,7 +70,7 @@ impl Model {
     /// Takes a look into account. While paused, none is.
     pub(super) fn take(&mut self, mut look: Look) {
         self.waits_for = None;
-        if self.is_paused {
+        if self.view.is_paused {
             return;
         }
         let ended: Vec<Row> = self
@@ -133,37 +112,6 @@ impl Model {
         }
     }
 
-    pub(super) fn apply(&mut self, asked: Asked) {
-        match asked {
-            Asked::Sort(sort) => {
-                self.sort = sort;
-                self.reversed = false;
-            }
-            Asked::Reverse => self.reversed = !self.reversed,
-            Asked::Pause => self.is_paused = !self.is_paused,
-            Asked::Filter => self.is_typing = true,
-            Asked::Letter(letter) => self.filter.push(letter),
-            Asked::Erase => {
-                self.filter.pop();
-            }
-            Asked::Done => self.is_typing = false,
-            Asked::Clear => {
-                self.filter.clear();
-                self.is_typing = false;
-            }
-            Asked::Scroll(lines) => {
-                let by = usize::try_from(lines.unsigned_abs()).unwrap_or(usize::MAX);
-                self.scrolled = if lines < 0 {
-                    self.scrolled.saturating_sub(by)
-                } else {
-                    self.scrolled.saturating_add(by)
-                };
-            }
-            Asked::First => self.scrolled = 0,
-            Asked::Last => self.scrolled = usize::MAX,
-        }
-    }
-
     /// How many containers there are, filter or not.
     pub(super) fn count(&self) -> usize {
         self.rows.iter().filter(|row| !row.has_ended).count()
@@ -171,11 +119,9 @@ impl Model {
 
     /// The lines that the filter lets through, in order.
     pub(super) fn shown(&self) -> Vec<&Row> {
-        let filter = self.filter.to_lowercase();
-        let mut rows: Vec<_> = self.rows.iter().filter(|row| row.facts.has(&filter)).collect();
+        let mut rows: Vec<_> = self.rows.iter().filter(|row| row.facts.pass(&self.view)).collect();
         rows.sort_by(|one, other| {
-            let order = self.sort.compare(one, other);
-            let order = if self.reversed { order.reverse() } else { order };
+            let order = self.view.turned(self.view.sort.compare(one, other));
             // Equal ones stay where they are from look to look.
             order.then_with(|| Sort::Pid.compare(one, other))
         });
@@ -186,22 +132,31 @@ impl Model {
     pub(super) fn page(&mut self, height: usize) -> (Vec<Row>, usize) {
         let rows: Vec<Row> = self.shown().into_iter().cloned().collect();
         let total = rows.len();
-        self.scrolled = self.scrolled.min(total.saturating_sub(height));
-        (rows.into_iter().skip(self.scrolled).take(height).collect(), total)
+        self.view.stay_within(total, height);
+        (rows.into_iter().skip(self.view.scrolled).take(height).collect(), total)
     }
 }
 
 impl Facts {
-    fn has(&self, filter: &str) -> bool {
+    fn pass(&self, view: &View<Sort>) -> bool {
         let pid = self.init.map(|init| init.pid.to_string()).unwrap_or_default();
-        [
-            self.name.as_str(),
-            self.hostname.as_deref().unwrap_or_default(),
-            self.command.as_str(),
-            pid.as_str(),
-        ]
-        .iter()
-        .any(|text| text.to_lowercase().contains(filter))
+        let hostname = self.hostname.as_deref().unwrap_or_default();
+        view.lets_through(&[&self.name, hostname, &self.command, &pid])
+    }
+}
+
+impl Order for Sort {
+    fn of_letter(letter: char) -> Option<Self> {
+        Some(match letter {
+            'n' => Self::Name,
+            'p' => Self::Pid,
+            'm' => Self::Memory,
+            'c' => Self::Cpu,
+            'l' => Self::Load,
+            'u' => Self::Uptime,
+            't' => Self::Tasks,
+            _ => return None,
+        })
     }
 }
 
@@ -226,6 +181,7 @@ impl Sort {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::screen::Asked;
 
     fn facts(pid: u32, secs: u64, used_millis: u64) -> Facts {
         Facts {
@@ -251,7 +207,7 @@ mod tests {
 
     #[test]
     fn all_of_its_quota_is_a_hundred_percent() {
-        let mut model = Model::new(Sort::Cpu, "");
+        let mut model = Model::new(Sort::Cpu, "", Reading::default());
         model.take(look(vec![facts(1, 10, 100), facts(2, 10, 0)]));
         assert!(model.shown().iter().all(|row| row.cpu_per_mille.is_none()));
         model.take(look(vec![facts(1, 12, 100), facts(2, 12, 1000)]));
@@ -262,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_container_that_has_ended_is_shown_once_more() {
-        let mut model = Model::new(Sort::Pid, "");
+        let mut model = Model::new(Sort::Pid, "", Reading::default());
         model.take(look(vec![facts(1, 10, 0), facts(2, 10, 0)]));
         model.take(look(vec![facts(2, 12, 0)]));
         assert_eq!(names(&model), ["ct1", "ct2"]);
@@ -274,7 +230,7 @@ mod tests {
 
     #[test]
     fn another_container_with_the_same_pid_does_not_go_on_where_the_first_was() {
-        let mut model = Model::new(Sort::Pid, "");
+        let mut model = Model::new(Sort::Pid, "", Reading::default());
         model.take(look(vec![facts(1, 10, 900)]));
         let mut other = facts(1, 12, 10);
         other.init = Some(Init { pid: 1, start_ticks: 2 });
@@ -284,58 +240,58 @@ mod tests {
 
     #[test]
     fn a_pause_stops_the_lines_and_not_the_counters() {
-        let mut model = Model::new(Sort::Pid, "");
+        let mut model = Model::new(Sort::Pid, "", Reading::default());
         model.take(look(vec![facts(1, 10, 0)]));
-        model.apply(Asked::Pause);
+        model.view.apply(Asked::Pause);
         model.take(look(vec![]));
         assert_eq!(names(&model), ["ct1"]);
-        model.apply(Asked::Pause);
+        model.view.apply(Asked::Pause);
         model.take(look(vec![facts(1, 20, 2500)]));
         assert_eq!(model.shown()[0].cpu_per_mille, Some(500));
     }
 
     #[test]
     fn a_filter_looks_at_names_and_pids_whatever_the_case() {
-        let mut model = Model::new(Sort::Pid, "");
+        let mut model = Model::new(Sort::Pid, "", Reading::default());
         let mut web = facts(7, 1, 0);
         web.hostname = Some("Web".to_owned());
         model.take(look(vec![web, facts(8, 1, 0)]));
-        model.apply(Asked::Filter);
+        model.view.apply(Asked::Filter);
         for letter in "wEB".chars() {
-            model.apply(Asked::Letter(letter));
+            model.view.apply(Asked::Letter(letter));
         }
         assert_eq!(names(&model), ["ct7"]);
-        model.apply(Asked::Erase);
-        assert_eq!(model.filter, "wE");
-        model.apply(Asked::Clear);
-        assert!(!model.is_typing);
-        model.filter = "8".to_owned();
+        model.view.apply(Asked::Erase);
+        assert_eq!(model.view.filter, "wE");
+        model.view.apply(Asked::Clear);
+        assert!(!model.view.is_typing);
+        model.view.filter = "8".to_owned();
         assert_eq!(names(&model), ["ct8"]);
     }
 
     #[test]
     fn scrolling_ends_where_the_lines_do() {
-        let mut model = Model::new(Sort::Pid, "");
+        let mut model = Model::new(Sort::Pid, "", Reading::default());
         model.take(look((1..=30).map(|pid| facts(pid, 1, 0)).collect()));
-        model.apply(Asked::Last);
+        model.view.apply(Asked::Last);
         let (page, total) = model.page(10);
         assert_eq!((page[0].facts.name.as_str(), page.len(), total), ("ct21", 10, 30));
-        model.apply(Asked::Scroll(-5));
+        model.view.apply(Asked::Scroll(-5));
         assert_eq!(model.page(10).0[0].facts.name, "ct16");
-        model.apply(Asked::First);
+        model.view.apply(Asked::First);
         assert_eq!(model.page(100).0.len(), 30);
     }
 
     #[test]
     fn every_order_can_be_turned_around() {
-        let mut model = Model::new(Sort::Name, "");
+        let mut model = Model::new(Sort::Name, "", Reading::default());
         model.take(look(vec![facts(1, 1, 0), facts(2, 1, 0)]));
         for sort in Sort::value_variants() {
-            model.apply(Asked::Sort(*sort));
+            model.view.apply(Asked::Sort(*sort));
             assert_eq!(names(&model)[0], "ct1", "{sort:?}: equal ones are sorted by pid");
         }
-        model.apply(Asked::Sort(Sort::Name));
-        model.apply(Asked::Reverse);
+        model.view.apply(Asked::Sort(Sort::Name));
+        model.view.apply(Asked::Reverse);
         assert_eq!(names(&model), ["ct2", "ct1"]);
     }
 }

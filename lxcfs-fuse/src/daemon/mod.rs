@@ -24,7 +24,7 @@ pub use log::{Log, LogFormat, LogLevel};
 pub use pid_file::PidFileError;
 
 pub use crate::keeper::KeepError;
-pub use crate::keeper::ask::{AskError, stop};
+pub use crate::keeper::ask::{AskError, status, stop};
 
 use args::Keep;
 use config::Config;

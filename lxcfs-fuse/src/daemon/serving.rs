@@ -16,7 +16,7 @@ use super::pid_file::PidFile;
 use super::signals::{Event, Events, Waker};
 use super::start::{CONTROL, PID_FILE, Start, TAKER};
 use super::{log_settings, notify, replace};
-use crate::keeper::control::{Caller, Control, Wish};
+use crate::keeper::control::{Caller, Control, WISHES, Wish};
 use crate::keeper::handed;
 use crate::keeper::mounts;
 use crate::keeper::packet::{Packet, Received, Refusal, Word, receive, send, wait_for};
@@ -24,6 +24,8 @@ use crate::keeper::program::{Image, Program};
 use crate::keeper::shown::Shown;
 use crate::session::{Mounted, serve};
 use crate::settings::MountOptions;
+use crate::status::{Teller, Worker, WorkerState, millis};
+use crate::store::{Number, Seen};
 
 /// How long a worker may wait for its turn: far longer than a keeper has it wait.
 const TURN: Duration = Duration::from_secs(3600);
@@ -124,6 +126,11 @@ impl Daemon {
         if daemon.mail.is_some() {
             daemon.write_ready();
             return Ok(daemon);
+        }
+        // With a keeper, that counts those that it starts.
+        match Seen::open(daemon.mounted.kept().store()) {
+            Ok(seen) => seen.add(Number::WorkersStarted),
+            Err(error) => tracing::debug!(%error, "not counted"),
         }
         match claim.settle(&daemon.args) {
             Ok((pid_file, control)) => {
@@ -311,7 +318,10 @@ impl Daemon {
     }
 
     fn hear_callers(&mut self) -> Next {
-        while let Some(wish) = self.control.as_mut().and_then(Control::next) {
+        for _ in 0..WISHES {
+            let Some(wish) = self.control.as_mut().and_then(Control::next) else {
+                break;
+            };
             match wish {
                 Wish::TakeOver(caller) => self.hand(caller),
                 // That this process has ended, and nobody serves, it hears of by the end of the conversation.
@@ -326,6 +336,7 @@ impl Daemon {
                     self.answer(caller, Word::Done, self.left_mounted());
                     return if self.is_alone() { Next::Leave } else { Next::Unmount };
                 }
+                Wish::Status(caller) => self.say_status(caller),
                 Wish::Gone(caller) => {
                     if self.taking == Some(caller) {
                         tracing::warn!("whoever was taking over has gone; all stays as it was");
@@ -335,6 +346,26 @@ impl Daemon {
             }
         }
         Next::GoOn
+    }
+
+    /// Says what is done here.
+    fn say_status(&mut self, caller: Caller) {
+        let teller = Teller {
+            kept: self.mounted.kept(),
+            shown: &self.shown,
+            started: self.program.started(),
+            is_kept: false,
+            worker: Some(Worker {
+                pid: std::process::id(),
+                started_at_ms: millis(self.program.started()),
+                state: WorkerState::Serves,
+                silent_for_ms: None,
+            }),
+            gauges: Some(self.mounted.gauges()),
+        };
+        if let Some(control) = &mut self.control {
+            control.say(caller, teller);
+        }
     }
 
     fn answer(&self, caller: Caller, word: Word, number: u32) {

@@ -11,6 +11,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 
 use super::mounts;
 use super::packet::{Packet, Refusal, Word, send, wait_for};
+use super::said;
+use crate::status::Status;
 
 /// How long the other side has for each step. It has little to do.
 const STEP: Duration = Duration::from_secs(10);
@@ -26,6 +28,12 @@ pub enum AskError {
         path: String,
         /// What the kernel says.
         source: io::Error,
+    },
+    /// The daemon does not speak to everybody.
+    #[error("control socket {path}: permission denied; only root and the daemon's own user may ask")]
+    MayNot {
+        /// The socket.
+        path: String,
     },
     /// The conversation broke off.
     #[error("control socket {path}: {source}")]
@@ -46,6 +54,22 @@ pub enum AskError {
     Unmount {
         /// What the kernel says.
         source: io::Error,
+    },
+    /// The daemon does not know what it was asked.
+    #[error(
+        "control socket {path}: it is an older lxcfs, which cannot say what it does; one of this version that is started with --take-over can"
+    )]
+    Older {
+        /// The socket.
+        path: String,
+    },
+    /// The daemon has said something that is not understood.
+    #[error("control socket {path}: the answer is not understood: {why}; lxcfs and lxcfs-cli are to be of one version")]
+    NotUnderstood {
+        /// The socket.
+        path: String,
+        /// What is wrong with it.
+        why: String,
     },
     /// The daemon does not want to.
     #[error("control socket {path}: refused: {why}")]
@@ -81,6 +105,7 @@ impl Talk {
         match connected {
             Ok(socket) => Ok(Some(Self { path: named, socket })),
             Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => Ok(None),
+            Err(Errno::ACCESS | Errno::PERM) => Err(AskError::MayNot { path: named }),
             Err(error) => Err(AskError::Connect {
                 path: named,
                 source: error.into(),
@@ -136,10 +161,7 @@ impl Talk {
 /// [`AskError`].
 pub fn stop(pid_file: &Path, unmount: bool) -> Result<(), AskError> {
     let path = super::control::beside(pid_file);
-    let talk = Talk::begin(&path)?.ok_or_else(|| AskError::Connect {
-        path: path.display().to_string(),
-        source: io::ErrorKind::NotFound.into(),
-    })?;
+    let talk = there(&path)?;
     let done = talk.ask(if unmount { Word::Unmount } else { Word::Stop })?;
     // It hangs up when it ends, or says that it has.
     match talk.hear(STEP) {
@@ -156,4 +178,40 @@ pub fn stop(pid_file: &Path, unmount: bool) -> Result<(), AskError> {
         let _ = fs::remove_file(&path);
     }
     Ok(())
+}
+
+/// Asks the daemon with that pid file what it does. It answers also when nobody is served.
+///
+/// ```no_run
+/// use std::path::Path;
+///
+/// let status = lxcfs_fuse::daemon::status(Path::new("/run/lxcfs.pid"))?;
+/// println!("{} containers at {}", status.containers.len(), status.mount_point);
+/// # Ok::<(), lxcfs_fuse::daemon::AskError>(())
+/// ```
+///
+/// # Errors
+///
+/// [`AskError`].
+pub fn status(pid_file: &Path) -> Result<Status, AskError> {
+    let path = super::control::beside(pid_file);
+    let talk = there(&path)?;
+    let packet = talk.ask(Word::Status).map_err(|error| match error {
+        AskError::Refused { path, why } if why == Refusal::text(Refusal::VERSION) => AskError::Older { path },
+        error => error,
+    })?;
+    let said = match packet.descriptors.into_iter().next() {
+        Some(said) if packet.word == Word::Said => said::hear(said).map_err(|error| error.to_string()),
+        _ => Err("it says something else".to_owned()),
+    };
+    let status = said.and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()));
+    status.map_err(|why| AskError::NotUnderstood { path: talk.path, why })
+}
+
+/// A conversation with somebody who is to be there.
+fn there(path: &Path) -> Result<Talk, AskError> {
+    Talk::begin(path)?.ok_or_else(|| AskError::Connect {
+        path: path.display().to_string(),
+        source: io::ErrorKind::NotFound.into(),
+    })
 }

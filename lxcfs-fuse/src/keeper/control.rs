@@ -15,9 +15,13 @@ use rustix::net::{
 };
 
 use super::packet::{Received, Refusal, Word, receive, send};
+use crate::status::Teller;
 
-/// How many talk at once at most. Of more, the one that came first has to go.
-pub(crate) const TALKS: usize = 4;
+/// How many talk at once at most. Of more, the one that came first has to go, but for those that take over.
+const TALKS: usize = 4;
+
+/// How many wishes are heard before something else gets its turn: whoever wishes without end does not keep us from it.
+pub(crate) const WISHES: usize = 8;
 
 /// Somebody who talks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,8 @@ pub(crate) enum Wish {
     Stop(Caller),
     /// That we unmount and end.
     Unmount(Caller),
+    /// That we say what we do.
+    Status(Caller),
     /// Nothing any more: it has gone.
     Gone(Caller),
 }
@@ -45,8 +51,17 @@ pub(crate) enum Wish {
 pub(crate) struct Control {
     listener: OwnedFd,
     place: Place,
-    talks: [Option<(Caller, OwnedFd)>; TALKS],
+    talks: [Option<Talk>; TALKS],
     last: u64,
+    /// Whose turn it was.
+    turn: usize,
+}
+
+#[derive(Debug)]
+struct Talk {
+    caller: Caller,
+    socket: OwnedFd,
+    takes_over: bool,
 }
 
 /// Where a socket is bound, and as what.
@@ -93,6 +108,7 @@ impl Control {
             },
             talks: [const { None }; TALKS],
             last: 0,
+            turn: 0,
         }
     }
 
@@ -103,44 +119,25 @@ impl Control {
 
     /// What to wait for.
     pub(crate) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let talks = self.talks.iter().flatten().map(|(_, socket)| socket.as_fd());
+        let talks = self.talks.iter().flatten().map(|talk| talk.socket.as_fd());
         std::iter::once(self.listener.as_fd()).chain(talks)
     }
 
     /// The next wish, if there is one.
     pub(crate) fn next(&mut self) -> Option<Wish> {
-        self.accept();
-        for place in &mut self.talks {
-            let Some((caller, socket)) = place else {
-                continue;
-            };
-            let caller = *caller;
-            match receive(socket.as_fd()) {
-                Received::Nothing => {}
-                Received::Packet(packet) => match packet.word {
-                    Word::TakeOver => return Some(Wish::TakeOver(caller)),
-                    Word::Able => return Some(Wish::Able(caller)),
-                    Word::Ready => return Some(Wish::Ready(caller)),
-                    Word::Stop => return Some(Wish::Stop(caller)),
-                    Word::Unmount => return Some(Wish::Unmount(caller)),
-                    _ => {
-                        *place = None;
-                        return Some(Wish::Gone(caller));
-                    }
-                },
-                Received::Unknown => {
-                    // If it has gone, it does not want to know.
-                    let _ = send(socket.as_fd(), Word::Refused, Refusal::VERSION, &[]);
-                    *place = None;
-                    return Some(Wish::Gone(caller));
-                }
-                Received::Closed => {
-                    *place = None;
-                    return Some(Wish::Gone(caller));
-                }
-            }
-        }
-        None
+        // Who talks comes before those who come: of these, one may have to go.
+        self.hear().or_else(|| {
+            self.accept();
+            self.hear()
+        })
+    }
+
+    /// What somebody has said, each in turn.
+    fn hear(&mut self) -> Option<Wish> {
+        (0..TALKS).find_map(|_| {
+            self.turn = self.turn.wrapping_add(1) % TALKS;
+            heard(self.talks.get_mut(self.turn)?)
+        })
     }
 
     /// Answers. An error: it has gone.
@@ -153,16 +150,26 @@ impl Control {
         )
     }
 
+    /// Says what is done here, and ends the conversation: who asks again begins another one, and waits behind others.
+    pub(crate) fn say(&mut self, to: Caller, teller: Teller<'_>) {
+        // If it has gone, it does not want to know.
+        let _ = match teller.tell() {
+            Some(said) => self.answer(to, Word::Said, 0, &[said.as_fd()]),
+            None => self.answer(to, Word::Refused, Refusal::FAILED, &[]),
+        };
+        self.hang_up(to);
+    }
+
     /// The socket of a conversation.
     pub(crate) fn socket(&self, of: Caller) -> Option<BorrowedFd<'_>> {
-        let found = self.talks.iter().flatten().find(|(caller, _)| *caller == of);
-        found.map(|(_, socket)| socket.as_fd())
+        let found = self.talks.iter().flatten().find(|talk| talk.caller == of);
+        found.map(|talk| talk.socket.as_fd())
     }
 
     /// Ends a conversation.
     pub(crate) fn hang_up(&mut self, on: Caller) {
         for place in &mut self.talks {
-            if place.as_ref().is_some_and(|(caller, _)| *caller == on) {
+            if place.as_ref().is_some_and(|talk| talk.caller == on) {
                 *place = None;
             }
         }
@@ -170,7 +177,11 @@ impl Control {
 
     fn accept(&mut self) {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        while let Ok(socket) = accept_with(&self.listener, flags) {
+        // No more than there are places: others come without end too.
+        for _ in 0..TALKS {
+            let Ok(socket) = accept_with(&self.listener, flags) else {
+                return;
+            };
             // The mode of the socket says the same, but a file system may be told to ignore modes.
             let own = rustix::process::geteuid();
             let may = sockopt::socket_peercred(&socket).is_ok_and(|peer| peer.uid.is_root() || peer.uid == own);
@@ -178,16 +189,14 @@ impl Control {
                 continue;
             }
             self.last = self.last.saturating_add(1);
-            let talk = (Caller(self.last), socket);
-            let free = self.talks.iter().position(Option::is_none);
-            let first = || {
-                let numbers = self.talks.iter().enumerate();
-                let oldest = numbers.min_by_key(|(_, talk)| talk.as_ref().map_or(0, |(caller, _)| caller.0));
-                oldest.map_or(0, |(index, _)| index)
-            };
-            let index = free.unwrap_or_else(first);
-            if let Some(place) = self.talks.get_mut(index) {
-                *place = Some(talk);
+            // A place that is free, or else the oldest.
+            let order = |place: &Option<Talk>| place.as_ref().map(|talk| (talk.takes_over, talk.caller.0));
+            if let Some(place) = self.talks.iter_mut().min_by_key(|place| order(place)) {
+                *place = Some(Talk {
+                    caller: Caller(self.last),
+                    socket,
+                    takes_over: false,
+                });
             }
         }
     }
@@ -199,6 +208,34 @@ impl Control {
             let _ = fs::remove_file(&self.place.path);
         }
     }
+}
+
+/// What whoever is at that place has said. Who has gone, or says what nobody understands, leaves it.
+fn heard(place: &mut Option<Talk>) -> Option<Wish> {
+    let talk = place.as_mut()?;
+    let caller = talk.caller;
+    match receive(talk.socket.as_fd()) {
+        Received::Nothing => return None,
+        Received::Packet(packet) => match packet.word {
+            Word::TakeOver => {
+                talk.takes_over = true;
+                return Some(Wish::TakeOver(caller));
+            }
+            Word::Able => return Some(Wish::Able(caller)),
+            Word::Ready => return Some(Wish::Ready(caller)),
+            Word::Stop => return Some(Wish::Stop(caller)),
+            Word::Unmount => return Some(Wish::Unmount(caller)),
+            Word::Status => return Some(Wish::Status(caller)),
+            _ => {}
+        },
+        Received::Unknown => {
+            // If it has gone, it does not want to know.
+            let _ = send(talk.socket.as_fd(), Word::Refused, Refusal::VERSION, &[]);
+        }
+        Received::Closed => {}
+    }
+    *place = None;
+    Some(Wish::Gone(caller))
 }
 
 fn numbers(path: &Path) -> Option<(u64, u64)> {

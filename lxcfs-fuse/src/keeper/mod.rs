@@ -19,6 +19,7 @@ pub(crate) mod packet;
 pub(crate) mod passed;
 mod patience;
 pub(crate) mod program;
+pub(crate) mod said;
 pub(crate) mod shown;
 mod spawn;
 mod worker;
@@ -27,7 +28,7 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use control::{Caller, Control, Wish};
+use control::{Caller, Control, WISHES, Wish};
 use packet::{Packet, Refusal, Word};
 use patience::{Patience, later};
 use program::{Image, Program};
@@ -38,6 +39,8 @@ use worker::{Status, Turn, Worker};
 use crate::daemon::notify;
 use crate::daemon::signals::{Event, Events};
 use crate::session::Kept;
+use crate::status::Teller;
+use crate::store::{Number, Seen};
 
 /// How long a worker that was told to leave may take.
 const LEAVING: Duration = Duration::from_secs(3);
@@ -110,6 +113,8 @@ pub(crate) struct Keeper<'k, B> {
     shown: Shown,
     events: &'k Events,
     times: Times,
+    /// When this process was started: `CLOCK_BOOTTIME`.
+    started: Duration,
     template: Template,
     patience: Patience,
     /// The one that serves, or was told to.
@@ -152,6 +157,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
             shown,
             events,
             times,
+            started: program.started(),
             patience: Patience::new(Instant::now(), deadline),
             worker: None,
             next: None,
@@ -306,7 +312,17 @@ impl<'k, B: Begun> Keeper<'k, B> {
         } else {
             Turn::WhenTold
         };
-        Worker::start(&mut self.template, image, handed(&self.kept, &self.shown), turn, now)
+        let worker = Worker::start(&mut self.template, image, handed(&self.kept, &self.shown), turn, now)?;
+        self.count(Number::WorkersStarted);
+        Ok(worker)
+    }
+
+    /// Counts where it is known to whoever keeps this next.
+    fn count(&self, what: Number) {
+        match Seen::open(self.kept.store()) {
+            Ok(seen) => seen.add(what),
+            Err(error) => tracing::debug!(%error, ?what, "not counted"),
+        }
     }
 
     /// Starts another worker; when it is able to serve, the one that does now leaves.
@@ -407,6 +423,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
         {
             tracing::error!(status = %Status(status), "the new worker did not begin; the old one goes on");
             self.next = None;
+            self.count(Number::WorkersDied);
             notify::ready(self.shown.host());
         }
         let Some(status) = self.worker.as_ref().and_then(Worker::ended) else {
@@ -419,6 +436,9 @@ impl<'k, B: Begun> Keeper<'k, B> {
             let aborted = mounts::on_top(&self.kept.mountpoint())
                 .is_ok_and(|top| top.is_some_and(|top| top.device.minor == self.minor()));
             return self.is_over(aborted).map(Some);
+        }
+        if !worker.leaves() || status.exit_status() != Some(0) {
+            self.count(Number::WorkersDied);
         }
         match worker.serves {
             _ if worker.leaves() => self.patience.left(now),
@@ -440,7 +460,10 @@ impl<'k, B: Begun> Keeper<'k, B> {
     }
 
     fn hear_callers(&mut self) -> Result<Option<End>, crate::daemon::Error> {
-        while let Some(wish) = self.control.as_mut().and_then(Control::next) {
+        for _ in 0..WISHES {
+            let Some(wish) = self.control.as_mut().and_then(Control::next) else {
+                break;
+            };
             match wish {
                 Wish::TakeOver(caller) => self.hand(caller),
                 Wish::Able(caller) if self.taking == Some(caller) => self.stop_serving(caller),
@@ -464,6 +487,7 @@ impl<'k, B: Begun> Keeper<'k, B> {
                     tracing::info!("told to unmount");
                     return self.unmount().map(Some);
                 }
+                Wish::Status(caller) => self.say_status(caller),
                 Wish::Gone(caller) => {
                     if self.taking == Some(caller) {
                         tracing::warn!("whoever was taking over has gone; all stays as it was");
@@ -473,6 +497,21 @@ impl<'k, B: Begun> Keeper<'k, B> {
             }
         }
         Ok(None)
+    }
+
+    /// Says what is done here.
+    fn say_status(&mut self, caller: Caller) {
+        let teller = Teller {
+            kept: &self.kept,
+            shown: &self.shown,
+            started: self.started,
+            is_kept: true,
+            worker: self.worker.as_ref().map(|worker| worker.status(Instant::now())),
+            gauges: None,
+        };
+        if let Some(control) = &mut self.control {
+            control.say(caller, teller);
+        }
     }
 
     fn answer(&self, caller: Caller, word: Word, number: u32) {
@@ -504,7 +543,9 @@ impl<'k, B: Begun> Keeper<'k, B> {
     fn stop_serving(&mut self, caller: Caller) {
         tracing::info!("handing over");
         for worker in [self.next.take(), self.worker.take()].into_iter().flatten() {
-            end_of(worker);
+            if !end_of(worker) {
+                self.count(Number::WorkersDied);
+            }
         }
         let now = Instant::now();
         self.patience.left(now);
@@ -617,11 +658,13 @@ fn half(deadline: Duration) -> Duration {
     deadline.checked_div(2).unwrap_or(deadline)
 }
 
-/// Has it leave, and waits for that.
-fn end_of(mut worker: Worker) {
+/// Has it leave, and waits for that. `false`: it had to be killed.
+fn end_of(mut worker: Worker) -> bool {
     worker.is_to_leave(Instant::now());
-    if !worker.ends_within(LEAVING) {
+    let leaves = worker.ends_within(LEAVING);
+    if !leaves {
         worker.kill();
         worker.ends_within(LEAVING);
     }
+    leaves
 }

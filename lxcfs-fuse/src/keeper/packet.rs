@@ -67,10 +67,14 @@ pub(crate) enum Word {
     Able = 18,
     /// To a worker: nobody else serves; you do.
     Serve = 19,
+    /// To whoever holds the connection: say what you do.
+    Status = 20,
+    /// This is what I do: [a text](super::said) behind the descriptor that comes with it.
+    Said = 21,
 }
 
 impl Word {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 21] = [
         Self::TakeOver,
         Self::Ready,
         Self::Stop,
@@ -90,6 +94,8 @@ impl Word {
         Self::Ended,
         Self::Able,
         Self::Serve,
+        Self::Status,
+        Self::Said,
     ];
 
     #[expect(clippy::as_conversions, reason = "the number that stands above")]

@@ -7,6 +7,9 @@ use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lxcfs_core::live::boot_time;
 
 use super::passed;
 
@@ -42,6 +45,7 @@ const OWN_VARIABLES: &[&str] = &[
 pub(crate) struct Program {
     path: PathBuf,
     words: Vec<OsString>,
+    started: Duration,
 }
 
 impl Program {
@@ -54,7 +58,16 @@ impl Program {
             .strip_suffix(b" (deleted)")
             .map_or(path.clone(), |bytes| OsStr::from_bytes(bytes).into());
         let words = rooted(env::args_os().collect(), from);
-        Ok(Self { path, words })
+        Ok(Self {
+            path,
+            words,
+            started: boot_time(),
+        })
+    }
+
+    /// When it was started here: `CLOCK_BOOTTIME`.
+    pub(crate) fn started(&self) -> Duration {
+        self.started
     }
 
     /// Where it is.

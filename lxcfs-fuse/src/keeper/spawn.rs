@@ -54,7 +54,7 @@ impl Template {
 
     /// Starts a worker. The caller may have other threads: one that heals, for example.
     #[expect(unsafe_code, reason = "fork(2), and what follows in the child before execve(2)")]
-    pub(crate) fn start(&mut self, image: Image, descriptors: [BorrowedFd<'_>; PASSED]) -> io::Result<OwnedFd> {
+    pub(crate) fn start(&mut self, image: Image, descriptors: [BorrowedFd<'_>; PASSED]) -> io::Result<(Pid, OwnedFd)> {
         let path: &CStr = match image {
             Image::OnDisk => &self.on_disk,
             Image::Own => c"/proc/self/exe",
@@ -71,7 +71,7 @@ impl Template {
             ForkResult::Parent { child } => {
                 let pid = Pid::from_raw(child.as_raw()).ok_or(io::ErrorKind::Other)?;
                 // It is our child, so that its number stays its own until we have waited for it.
-                Ok(pidfd_open(pid, PidfdFlags::empty())?)
+                Ok((pid, pidfd_open(pid, PidfdFlags::empty())?))
             }
         }
     }

@@ -5,12 +5,14 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_send_signal, waitid};
+use lxcfs_core::live::boot_time;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, pidfd_send_signal, waitid};
 
 use super::packet::{Received, Word, pair, receive, send};
 use super::patience::later;
 use super::program::Image;
 use super::spawn::{PASSED, Template};
+use crate::status::{self, WorkerState, millis};
 
 /// How a process has ended, for people.
 pub(crate) struct Status(pub(crate) WaitIdStatus);
@@ -40,10 +42,13 @@ pub(crate) enum Turn<'c> {
 /// A process that serves, or is about to.
 #[derive(Debug)]
 pub(crate) struct Worker {
+    pid: Pid,
     pidfd: OwnedFd,
     mail: Option<OwnedFd>,
     pub(crate) image: Image,
     started: Instant,
+    /// The same in `CLOCK_BOOTTIME`.
+    born: Duration,
     /// It was told to serve then.
     told: Option<Instant>,
     /// It was told to leave then.
@@ -77,11 +82,14 @@ impl Worker {
             }
         }
         let all = [fuse, requests, store, shown, theirs.as_fd()];
+        let (pid, pidfd) = template.start(image, all)?;
         Ok(Self {
-            pidfd: template.start(image, all)?,
+            pid,
+            pidfd,
             mail: Some(mail),
             image,
             started: now,
+            born: boot_time(),
             told: matches!(turn, Turn::AtOnce { .. }).then_some(now),
             leaves: None,
             serves: None,
@@ -141,6 +149,20 @@ impl Worker {
         if self.leaves.is_none() {
             self.leaves = Some(now);
             self.tell(Word::Leave, &[]);
+        }
+    }
+
+    /// What it does, as far as is known here.
+    pub(crate) fn status(&self, now: Instant) -> status::Worker {
+        status::Worker {
+            pid: self.pid.as_raw_pid().unsigned_abs(),
+            started_at_ms: millis(self.born),
+            state: match (self.leaves, self.serves) {
+                (Some(_), _) => WorkerState::Leaves,
+                (None, Some(_)) => WorkerState::Serves,
+                (None, None) => WorkerState::Starts,
+            },
+            silent_for_ms: self.asked.map(|asked| millis(now.saturating_duration_since(asked))),
         }
     }
 

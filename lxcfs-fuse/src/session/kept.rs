@@ -199,7 +199,11 @@ impl Kept {
         &self.requests
     }
 
-    pub(super) fn facts(&self) -> &Facts {
+    pub(crate) fn store(&self) -> BorrowedFd<'_> {
+        self.store.as_fd()
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
         self.requests.facts()
     }
 }

@@ -52,6 +52,7 @@ use crate::psi::Triggers;
 use crate::registry::Budget;
 use crate::serve::Server;
 use crate::settings::{MountOptions, Settings};
+use crate::status::millis_since_boot;
 use crate::tree::Tree;
 use crate::waiting::Waiting;
 use crate::watchdog::{Duties, Lateness, Watchdog};
@@ -145,6 +146,7 @@ pub fn serve(
     };
     let budget = Budget::of(descriptors);
     let store = Arc::new(kept.open_store().map_err(cannot_start("the store"))?);
+    store.is_mounted_since(millis_since_boot(facts.since).max(1));
     let server = Arc::new(Server::new(hierarchies, settings, budget, Arc::clone(&store)));
     let housekeeper = Housekeeper::start(&server).map_err(cannot_start("the housekeeper"))?;
     server.keep_house_with(Arc::clone(housekeeper.bell()));
@@ -278,8 +280,12 @@ impl Duties<Waiting> for Answers {
         self.0.settings().deadline
     }
 
-    fn give_up(&self, reply: Waiting) {
-        reply.error(Errno::EIO);
+    fn give_up(&self, waiting: Waiting, taken: Duration) {
+        // Before the answer: who has it finds it counted.
+        if let Some(entry) = &waiting.entry {
+            self.0.has_failed(entry, waiting.is_for_a_text().then_some(taken));
+        }
+        waiting.error(Errno::EIO);
         self.0.late();
     }
 

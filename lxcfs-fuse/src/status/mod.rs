@@ -6,10 +6,14 @@
 //! Times are of `CLOCK_BOOTTIME`, in milliseconds; numbers only grow while the file system is mounted, whoever serves it.
 
 mod latency;
+mod told;
 
 pub use latency::Latency;
+pub(crate) use latency::{CLASSES, class_of};
+pub(crate) use told::{Teller, millis_since_boot};
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +92,7 @@ pub struct Container {
     /// Its first process, in the daemon's pid namespace. `None`: it has no pid namespace of its own.
     pub pid: Option<u32>,
     /// Its cgroup, below the root of the hierarchy that its memory is limited by. Bytes that are no UTF-8 are written as `\xNN`.
+    /// Of a path of more than 600 bytes this is the end, after `…`.
     pub cgroup: String,
     /// When it was met.
     pub met_at_ms: u64,
@@ -96,9 +101,10 @@ pub struct Container {
     /// How often each file was rendered for it, or shown as it was a moment before: by paths such as `proc/meminfo`. A file
     /// that was never read is left out.
     pub reads: BTreeMap<String, u64>,
-    /// How many requests were answered with an error.
+    /// How many requests were answered with an error, without those whose answer is that there is no such thing.
     pub errors: u64,
-    /// How long its readers have waited for a text.
+    /// How long its readers have waited for a text, or for the error that came instead when the kernel had not answered in
+    /// time; from when the request was taken up.
     pub latency: Latency,
 }
 
@@ -115,4 +121,9 @@ impl Container {
     pub fn all_reads(&self) -> u64 {
         self.reads.values().fold(0, |sum, reads| sum.saturating_add(*reads))
     }
+}
+
+/// A time in milliseconds.
+pub(crate) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -9,10 +9,13 @@
 //!
 //! One process writes at a time: the next one begins when this one is dead, or has ended to serve.
 
+mod account;
+mod accounts;
 mod layout;
 mod memory;
 mod record;
 mod room;
+mod seen;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -26,17 +29,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crc32fast::Hasher;
 use lxcfs_core::live::boot_time;
 
+pub(crate) use account::{Balance, Owner};
+pub(crate) use accounts::Account;
+use accounts::Accounts;
 use layout::{AT_COUNTERS, AT_MAGIC, AT_NEXT, AT_USED, AT_VERSION, BYTES, COUNTERS, ENTRIES, ENTRY, MAGIC, VERSION};
 use memory::Memory;
 pub(crate) use record::Kind;
 use record::{Record, strike_out};
 use room::{Room, bytes};
+pub(crate) use seen::{Number, Seen};
 use space::Extent;
 
 /// More locks than there are threads: two of them seldom meet.
 const SHARDS: usize = 16;
 
-/// What texts may take in all: half of the room, so that who keeps many files open that he has not read to their ends does
+/// What texts may take in all: little more than half of the room, so that who keeps many files open that he has not read to their ends does
 /// not take it from containers.
 const MOST_TEXT_BYTES: usize = 30 << 20;
 
@@ -70,6 +77,7 @@ pub(crate) struct Store {
     memory: Memory,
     texts: Index,
     containers: Index,
+    accounts: Accounts,
     room: Mutex<Room>,
     turn: AtomicU64,
     /// The greatest key of a text that had to make room.
@@ -147,14 +155,8 @@ impl Store {
     /// [`StoreError`]; then there is nothing to go on with.
     pub(crate) fn open(file: OwnedFd) -> Result<Self, StoreError> {
         let memory = Memory::open(file, BYTES)?.ok_or(StoreError::Kind)?;
-        let word = |at| memory.word(at).map_or(0, |word| word.load(Ordering::Acquire));
-        if word(AT_MAGIC) != MAGIC {
-            return Err(StoreError::Magic);
-        }
-        match word(AT_VERSION) {
-            VERSION => Ok(Self::over(memory)),
-            found => Err(StoreError::Version { found }),
-        }
+        seen::is_ours(&memory)?;
+        Ok(Self::over(memory))
     }
 
     /// Finds out what there is.
@@ -203,11 +205,19 @@ impl Store {
         for entry in &spare {
             strike_out(entry_of(&memory, *entry));
         }
-        let extents: Vec<Extent> = extents.into_values().collect();
+        let mut extents: Vec<Extent> = extents.into_values().collect();
+        let [first, second] = Accounts::extents();
+        let has_place = extents.last().is_none_or(|last| last.end() <= first.at);
+        if has_place {
+            extents.extend([first, second]);
+        }
+        let is_known = |record| containers.shard(record).contains_key(&record);
+        let accounts = Accounts::over(&memory, has_place, is_known);
         Self {
             memory,
             texts,
             containers,
+            accounts,
             room: Mutex::new(Room::without(&extents, spare, used)),
             turn: AtomicU64::new(last_turn.saturating_add(1)),
             forgotten: AtomicU64::new(0),
@@ -303,6 +313,12 @@ impl Store {
         }
         drop(shard);
         self.give(old);
+    }
+
+    /// Strikes out all that is known of a container.
+    pub(crate) fn forget(&self, record: u64) {
+        self.remove(Kind::Container, record);
+        self.close_account(record);
     }
 
     /// Gives pages back that hold nothing, if they are many.

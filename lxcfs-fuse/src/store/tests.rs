@@ -2,6 +2,7 @@ use std::os::fd::AsRawFd as _;
 
 use super::*;
 
+mod accounts;
 mod killed;
 mod stepped;
 
@@ -228,7 +229,7 @@ fn what_has_no_room_is_not_there_and_neither_is_what_it_was_before() {
     assert_eq!(text(&again(&store), 1), None);
     let all = vec![7; 4 << 20];
     assert!(store.put(Kind::Text, 1, 0, b"makes room"));
-    for key in 0..15 {
+    for key in 0..13 {
         assert!(store.put(Kind::Container, key, 0, &all), "{key}");
     }
     assert_eq!(text(&store, 1), None);

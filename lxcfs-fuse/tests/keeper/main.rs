@@ -3,6 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::arithmetic_side_effects,
@@ -14,9 +15,12 @@
 mod started;
 
 mod alone;
+mod asked;
+mod counts;
 mod ends;
 mod orphan;
 mod readers;
+mod says;
 mod survives;
 mod systemd;
 mod take_over;

@@ -114,7 +114,7 @@ fn one_that_lingers_and_was_told_to_end_serves_until_it_is_followed_and_then_end
 }
 
 /// Somebody who speaks the protocol as far as it goes.
-struct Taker(OwnedFd);
+pub struct Taker(OwnedFd);
 
 const TAKE_OVER: u16 = 1;
 const PREPARED: u16 = 5;
@@ -123,20 +123,20 @@ const REFUSED: u16 = 8;
 const ABLE: u16 = 18;
 
 impl Taker {
-    fn connect(path: &Path) -> Self {
+    pub fn connect(path: &Path) -> Self {
         let socket = socket(AddressFamily::Unix, SockType::SeqPacket, SockFlag::SOCK_CLOEXEC, None).unwrap();
         connect(socket.as_raw_fd(), &UnixAddr::new(path).unwrap()).unwrap();
         Self(socket)
     }
 
-    fn say(&self, version: u16, word: u16) {
+    pub fn say(&self, version: u16, word: u16) {
         let mut message = [0; 8];
         message[..2].copy_from_slice(&version.to_ne_bytes());
         message[2..4].copy_from_slice(&word.to_ne_bytes());
         send(self.0.as_raw_fd(), &message, MsgFlags::empty()).unwrap();
     }
 
-    fn hear(&self) -> io::Result<u16> {
+    pub fn hear(&self) -> io::Result<u16> {
         let mut message = [0; 8];
         let length = recv(self.0.as_raw_fd(), &mut message, MsgFlags::empty())?;
         if length == 0 {
@@ -205,10 +205,22 @@ fn one_that_had_to_go_for_others_does_not_keep_others_from_taking_over() {
         let first = Taker::connect(&daemon.control());
         first.say(1, TAKE_OVER);
         assert_eq!(first.hear().unwrap(), PREPARED);
-        // So many say nothing that there is no place for it any more.
-        let silent: Vec<Taker> = (0..4).map(|_| Taker::connect(&daemon.control())).collect();
+        // Those who say nothing, or want something else, have to go before it.
+        let silent: Vec<Taker> = (0..8).map(|_| Taker::connect(&daemon.control())).collect();
+        let third = Taker::connect(&daemon.control());
+        third.say(1, TAKE_OVER);
+        assert_eq!(third.hear().unwrap(), REFUSED, "the first is still there");
+        drop((silent, third));
+        // So many want the same that there is no place for it any more.
+        let wishing = || {
+            let other = Taker::connect(&daemon.control());
+            other.say(1, TAKE_OVER);
+            other.hear().unwrap();
+            other
+        };
+        let others: Vec<Taker> = (0..4).map(|_| wishing()).collect();
         assert!(first.hear().is_err(), "it had to go");
-        drop(silent);
+        drop(others);
         let second = follow(&daemon, &["--take-over"]);
         daemon.ends_with(0);
         assert!(second.is_served());

@@ -1,4 +1,5 @@
 //! A daemon with a mount, a configuration, a pid file and a service manager of its own.
+#![allow(dead_code, reason = "each test program uses a part of this")]
 
 use std::fs::{self, File};
 use std::os::unix::net::UnixDatagram;
@@ -51,9 +52,13 @@ impl Place {
         fs::write(self.path("lxcfs.toml"), text).unwrap();
     }
 
+    pub fn log_file(&self) -> PathBuf {
+        self.path("log")
+    }
+
     /// What the daemon has logged so far.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.path("log")).unwrap()
+        fs::read_to_string(self.log_file()).unwrap()
     }
 
     /// A daemon of this place, not started yet.
@@ -63,7 +68,7 @@ impl Place {
 
     /// The same with another program.
     pub fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
-        let log = File::options().create(true).append(true).open(self.path("log"));
+        let log = File::options().create(true).append(true).open(self.log_file());
         let mut command = Command::new(program);
         command
             .arg("--runtime-dir")

@@ -5,16 +5,39 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use super::columns::{Column, Place, cut, places};
-use super::model::{Model, Row};
+use super::collect::Look;
+use super::columns::{Column, places};
+use super::model::{Model, Row, Sort};
+use crate::screen::{Asked, Colours, Place, Screen, bar, bottom, cut, head, padded};
 
 const KEYS: &str = "q quit  / filter  space pause  sort: n p m c l u t  r reverse  ↑↓ scroll";
 
-/// Whether colours are wanted: <https://no-color.org>.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Colours(pub(super) bool);
+impl Screen for Model {
+    type Look = Look;
+    type Sort = Sort;
 
-pub(super) fn draw(frame: &mut Frame<'_>, model: &mut Model, colours: Colours) {
+    fn take(&mut self, look: Look) {
+        self.take(look);
+    }
+
+    fn is_late(&mut self) {
+        self.waits_for = Some(self.reading.last());
+    }
+
+    fn apply(&mut self, asked: Asked<Sort>) {
+        self.view.apply(asked);
+    }
+
+    fn is_typing(&self) -> bool {
+        self.view.is_typing
+    }
+
+    fn draw(&mut self, frame: &mut Frame<'_>, colours: Colours) {
+        draw(frame, self, colours);
+    }
+}
+
+fn draw(frame: &mut Frame<'_>, model: &mut Model, colours: Colours) {
     let area = frame.area();
     // Title, heads, host, keys.
     let height = usize::from(area.height).saturating_sub(4);
@@ -22,8 +45,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &mut Model, colours: Colours) {
     // All rows decide about widths, so that they stay while one scrolls.
     let all: Vec<Row> = model.shown().into_iter().chain(&model.host).cloned().collect();
     let places = places(area.width.into(), &all);
-    let last = page.len().saturating_add(model.scrolled);
-    let mut lines = vec![title(model, (model.scrolled, last, total)), heads(&places, model)];
+    let last = page.len().saturating_add(model.view.scrolled);
+    let mut lines = vec![title(model, (model.view.scrolled, last, total)), heads(&places, model)];
     lines.extend(
         model
             .host
@@ -39,7 +62,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &mut Model, colours: Colours) {
     }
     if area.height > 0 {
         let below = Rect::new(area.x, area.bottom().saturating_sub(1), area.width, 1);
-        frame.render_widget(bottom(model), below);
+        let view = &model.view;
+        frame.render_widget(bottom(&view.filter, view.is_typing, KEYS), below);
     }
 }
 
@@ -54,7 +78,7 @@ fn title(model: &Model, (first, last, total): (usize, usize, usize)) -> Line<'st
     }
     let mut line = Line::from(text).style(Modifier::BOLD);
     let mut warn = |text: String| line.push_span(Span::styled(text, Style::new().fg(Color::Yellow)));
-    if model.is_paused {
+    if model.view.is_paused {
         warn("   paused".to_owned());
     }
     if let Some(path) = &model.waits_for {
@@ -75,29 +99,21 @@ fn title(model: &Model, (first, last, total): (usize, usize, usize)) -> Line<'st
     line
 }
 
-fn heads(places: &[Place], model: &Model) -> Line<'static> {
-    let mut spans = Vec::new();
-    for place in places {
-        let head = place.column.head();
-        let is_sorted = place.column.is_sorted_by(model.sort);
-        let head = match (is_sorted, model.reversed) {
-            (true, false) => format!("{head}▼"),
-            (true, true) => format!("{head}▲"),
-            _ => head.to_owned(),
-        };
-        let head = cut(&head, place.width);
-        let style = if is_sorted { Modifier::BOLD.into() } else { Style::new() };
-        spans.push(Span::styled(padded(&head, place.width, place.column.is_text()), style));
-        spans.push(Span::raw(" "));
-    }
-    Line::from(spans).style(Modifier::REVERSED)
+fn heads(places: &[Place<Column>], model: &Model) -> Line<'static> {
+    let spans = places.iter().flat_map(|place| {
+        let column = place.column;
+        let sorted = column.is_sorted_by(model.view.sort).then_some(model.view.reversed);
+        head(column.head(), sorted, place.width, column.is_text())
+    });
+    Line::from(spans.collect::<Vec<_>>()).style(Modifier::REVERSED)
 }
 
-fn line(row: &Row, places: &[Place], colours: Colours) -> Line<'static> {
+fn line(row: &Row, places: &[Place<Column>], colours: Colours) -> Line<'static> {
     let mut spans = Vec::new();
     for place in places {
         if place.bar > 0 {
-            spans.extend(bar(place.column.fullness(row), place.bar, colours));
+            let share = place.column.fullness(row);
+            spans.extend(bar(share, place.bar, colours.style(colour(share))));
         }
         let space = usize::from(place.bar > 0);
         let width = place.width.saturating_sub(place.bar).saturating_sub(space);
@@ -116,60 +132,24 @@ fn line(row: &Row, places: &[Place], colours: Colours) -> Line<'static> {
     Line::from(spans).style(style)
 }
 
-/// `[||||      ]`, in the colour of how full it is.
-fn bar(per_mille: Option<u64>, width: usize, colours: Colours) -> [Span<'static>; 3] {
-    let inside = width.saturating_sub(2);
-    let share = per_mille.unwrap_or(0).min(1000);
-    let long = u64::try_from(inside).unwrap_or(u64::MAX).saturating_mul(share);
-    // Full is only what is; what is not nothing is seen.
-    let full = usize::try_from(long / 1000).unwrap_or(inside);
-    let full = if share >= 10 { full.max(1).min(inside) } else { full };
-    let colour = match share {
+/// The colour of how full something is.
+fn colour(per_mille: Option<u64>) -> Color {
+    match per_mille.unwrap_or(0) {
         0..600 => Color::Green,
         600..850 => Color::Yellow,
         _ => Color::Red,
-    };
-    let style = if colours.0 {
-        Style::new().fg(colour)
-    } else {
-        Style::new()
-    };
-    let filling = format!("{}{}", "|".repeat(full), " ".repeat(inside.saturating_sub(full)));
-    [Span::raw("["), Span::styled(filling, style), Span::raw("]")]
+    }
 }
 
 /// Why there is no line.
 fn nothing(model: &Model, total: usize) -> Option<String> {
-    match (model.host.is_some(), total, model.filter.as_str()) {
+    match (model.host.is_some(), total, model.view.filter.as_str()) {
         (_, 1.., _) => None,
         (false, ..) => Some("looking …".to_owned()),
         (true, _, "") => Some("no containers: no process is in a pid namespace other than ours".to_owned()),
         (true, _, filter) => Some(format!(
             "no container has {filter:?} in its name, host name, command or pid"
         )),
-    }
-}
-
-fn bottom(model: &Model) -> Line<'static> {
-    let filter = &model.filter;
-    if model.is_typing {
-        return Line::from(format!("filter: {filter}▏  Enter keeps it, Esc drops it"));
-    }
-    let keys = Span::styled(KEYS, Modifier::DIM);
-    if filter.is_empty() {
-        return Line::from(keys);
-    }
-    Line::from(vec![
-        Span::styled(format!("filter: {filter} (Esc drops it)  "), Modifier::BOLD),
-        keys,
-    ])
-}
-
-fn padded(text: &str, width: usize, is_text: bool) -> String {
-    if is_text {
-        format!("{text:<width$}")
-    } else {
-        format!("{text:>width$}")
     }
 }
 

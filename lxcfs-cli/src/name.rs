@@ -30,7 +30,7 @@ const PARENTS: [(&str, &str); 6] = [
 ];
 
 /// The name of the container in these cgroups; `None` where it is in the root of all of them.
-pub(super) fn name(cgroups: &Cgroups) -> Option<String> {
+pub(crate) fn name(cgroups: &Cgroups) -> Option<String> {
     [Controller::Tasks, Controller::Memory, Controller::CpuTime]
         .into_iter()
         .chain(Controller::ALL)
@@ -39,7 +39,8 @@ pub(super) fn name(cgroups: &Cgroups) -> Option<String> {
         .map(|cgroup| of_path(&cgroup.path()))
 }
 
-fn of_path(path: &Path) -> String {
+/// The name of the container in the cgroup with that path below the root of its hierarchy; empty for the root itself.
+pub(crate) fn of_path(path: &Path) -> String {
     let parts: Vec<_> = path
         .iter()
         .filter_map(|part| part.to_str())
@@ -57,7 +58,7 @@ fn of_path(path: &Path) -> String {
     let own = of_scope(last)
         .or_else(|| of_parent(above, last))
         .unwrap_or_else(|| plain(last));
-    match pod {
+    visible(&match pod {
         Some(pod) if is_id(last) => format!("pod {pod}/{own}"),
         Some(pod) if self::pod(last).is_some() => format!("pod {pod}"),
         Some(pod) => {
@@ -65,7 +66,7 @@ fn of_path(path: &Path) -> String {
             format!("pod {pod}/{id}")
         }
         None => own,
-    }
+    })
 }
 
 /// `docker-0123….scope`, `lxc.payload.NAME`.
@@ -120,6 +121,19 @@ fn shortened(part: &str) -> &str {
     } else {
         part
     }
+}
+
+/// A text with control characters written as `\n` or `\u{1b}`: a terminal would obey them, and a newline would end the line.
+pub(crate) fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() {
+            visible.extend(letter.escape_default());
+        } else {
+            visible.push(letter);
+        }
+    }
+    visible
 }
 
 /// systemd writes what it does not allow in a name as `\xNN`: `machine-my\x2dbox.scope`.
@@ -190,6 +204,11 @@ mod tests {
         assert_eq!(name(&Cgroups::none()), None);
         assert_eq!(name(&Cgroups::unified("/c", "/")), None);
         assert_eq!(name(&Cgroups::unified("/c", "/a/b")).as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn no_name_gives_orders_to_a_terminal() {
+        assert_eq!(of_path(Path::new("/a\n\u{1b}[2Jä")), "a\\n\\u{1b}[2Jä");
     }
 
     #[test]
