@@ -36,6 +36,7 @@ mod metrics;
 mod personality;
 mod psi;
 mod registry;
+pub mod sandbox;
 mod saved;
 mod serve;
 mod session;

@@ -41,7 +41,7 @@ mod running;
 pub mod runtime;
 pub mod storm;
 
-pub use act::{Act, act_if_told};
+pub use act::{Act, act_if_told, words_of_act};
 pub use caller::Caller;
 pub use cgroup::Cgroup;
 pub use container::Container;
@@ -49,6 +49,6 @@ pub use daemon::{Daemon, Successor};
 pub use hierarchy::{Hierarchy, Version, hierarchies};
 pub use kept::{Kept, Worker};
 pub use limits::Limits;
-pub use machine::{Machine, machine_has, skipped};
+pub use machine::{Machine, kernel_lacks, machine_has, skipped};
 pub use patience::{PATIENCE, becomes_true, wait_until};
 pub use running::{Finished, Running};

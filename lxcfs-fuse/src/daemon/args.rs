@@ -210,6 +210,10 @@ pub struct Args {
     #[arg(long, value_name = "SECONDS", help_heading = KEEPING, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3600))]
     keep_watchdog: u64,
 
+    /// Keep all capabilities and system calls: to look for a mistake
+    #[arg(long, help_heading = OWN)]
+    pub(super) no_sandbox: bool,
+
     /// Look at the command line and the configuration file, and end
     #[arg(long, help_heading = OWN)]
     pub(super) check: bool,

@@ -129,6 +129,12 @@ impl Kept {
         self.facts().mount.device
     }
 
+    /// Whether callers may set pressure triggers.
+    #[must_use]
+    pub fn has_triggers(&self) -> bool {
+        self.facts().psi_poll
+    }
+
     /// Whether the connection is neither aborted nor unmounted. Never waits.
     #[must_use]
     pub fn is_alive(&self) -> bool {
