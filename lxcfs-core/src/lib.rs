@@ -98,7 +98,7 @@ pub mod source;
 pub mod state;
 #[cfg(any(test, feature = "synthetic"))]
 pub mod synthetic;
-pub mod tasks;
+mod tasks;
 pub mod text;
 pub mod view;
 

@@ -39,7 +39,13 @@ impl Runtime {
 /// `handler` is the name of the kind of containers. What only some runtimes refuse is mounted if it is that of a runtime, such
 /// as `crun`; a file that is refused would end the container.
 #[must_use]
-pub(crate) fn mounts(runtime: Runtime, handler: &str, files: &[&str], available: &Available, own: &[Mount]) -> Vec<Mount> {
+pub(crate) fn mounts(
+    runtime: Runtime,
+    handler: &str,
+    files: &[&str],
+    available: &Available,
+    own: &[Mount],
+) -> Vec<Mount> {
     // Each has a propagation: the runtime would give one that has none that of the mount before it. With `rslave` it refuses
     // sources that do not propagate.
     let propagation = if available.propagates {
