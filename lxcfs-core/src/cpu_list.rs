@@ -252,7 +252,16 @@ impl CpuList {
     }
 
     /// Adds the set as a bit mask of `width` bits, in the kernel's groups of 32 bits: `00000000,0000000f`.
-    pub(crate) fn render_mask(&self, width: u32, out: &mut Text) {
+    ///
+    /// ```
+    /// use lxcfs_core::{CpuList, Text};
+    ///
+    /// let mut text = Text::new();
+    /// let cpus: CpuList = "0-3,32".parse().unwrap();
+    /// cpus.render_mask(40, &mut text);
+    /// assert_eq!(text.take(), "01,0000000f");
+    /// ```
+    pub fn render_mask(&self, width: u32, out: &mut Text) {
         let groups = width.max(1).div_ceil(32);
         for group in (0..groups).rev() {
             let base = group.saturating_mul(32);

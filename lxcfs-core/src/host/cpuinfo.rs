@@ -222,7 +222,15 @@ impl<'a> Field<'a> {
     }
 
     /// Adds the line with another number as its value.
-    pub(crate) fn print_with(&self, number: u64, out: &mut Text) {
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::cpuinfo::Cpuinfo};
+    ///
+    /// let (cpuinfo, mut text) = (Cpuinfo::parse(b"siblings\t: 16\n"), Text::new());
+    /// cpuinfo.sections().next().unwrap().fields().for_each(|field| field.print_with(2, &mut text));
+    /// assert_eq!(text.take(), "siblings\t: 2\n");
+    /// ```
+    pub fn print_with(&self, number: u64, out: &mut Text) {
         out.push(self.label).number(number).push(self.end);
     }
 }

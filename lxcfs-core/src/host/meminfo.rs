@@ -153,7 +153,15 @@ impl<'a> Line<'a> {
     }
 
     /// Adds the line with another value, in the same columns.
-    pub(crate) fn print_with(&self, new: u64, out: &mut Text) {
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::meminfo::Meminfo};
+    ///
+    /// let (meminfo, mut text) = (Meminfo::parse(b"MemTotal:       24684096 kB\n"), Text::new());
+    /// meminfo.lines().for_each(|line| line.print_with(262_144, &mut text));
+    /// assert_eq!(text.take(), "MemTotal:         262144 kB\n");
+    /// ```
+    pub fn print_with(&self, new: u64, out: &mut Text) {
         match self {
             Self::Value {
                 key, gap, digits, tail, ..
