@@ -55,3 +55,8 @@ pub use counters::{Counts, Gauges};
 pub use error::MountError;
 pub use session::{Buffers, Kept, KeptError, Mounted, begin, mount, serve};
 pub use settings::{MountOptions, Resume, Settings};
+
+/// The code of the README is tested as that of these pages.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

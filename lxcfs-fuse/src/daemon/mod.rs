@@ -47,6 +47,18 @@ use crate::settings::{MountOptions, Resume, Settings};
 /// # Errors
 ///
 /// [`Error`].
+///
+/// ```
+/// use clap::Parser as _;
+/// use lxcfs_fuse::daemon::{CommandLine, run};
+///
+/// let file = tempfile::NamedTempFile::new().unwrap();
+/// std::fs::write(file.path(), "swap = false\ndeadline-ms = 500\n").unwrap();
+/// let config = format!("--config={}", file.path().display());
+/// // With --check it is all but mounted.
+/// let line = CommandLine::parse_from(["lxcfs", "--check", &config, "/var/lib/lxcfs"]);
+/// assert!(run(line.args).is_ok());
+/// ```
 pub fn run(args: Args) -> Result<(), Error> {
     // Before anything is opened that could be taken for one of them.
     let passed = passed::take();

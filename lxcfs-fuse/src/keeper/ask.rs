@@ -18,6 +18,14 @@ use crate::status::Status;
 const STEP: Duration = Duration::from_secs(10);
 
 /// A daemon could not be asked.
+///
+/// ```
+/// use std::path::Path;
+/// use lxcfs_fuse::daemon::{AskError, stop};
+///
+/// let error = stop(Path::new("/nowhere/lxcfs.pid"), true).unwrap_err();
+/// assert!(matches!(error, AskError::Connect { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AskError {
@@ -159,6 +167,15 @@ impl Talk {
 /// # Errors
 ///
 /// [`AskError`].
+///
+/// ```no_run
+/// use std::path::Path;
+/// use lxcfs_fuse::daemon::stop;
+///
+/// // Whoever keeps it, it is unmounted.
+/// stop(Path::new("/run/lxcfs.pid"), true)?;
+/// # Ok::<(), lxcfs_fuse::daemon::AskError>(())
+/// ```
 pub fn stop(pid_file: &Path, unmount: bool) -> Result<(), AskError> {
     let path = super::control::beside(pid_file);
     let talk = there(&path)?;
