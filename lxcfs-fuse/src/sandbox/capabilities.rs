@@ -13,7 +13,7 @@ use super::Role;
 
 /// Who needs a capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needed {
+enum Needed {
     /// Workers and keepers.
     Always,
     /// The same, if callers may set pressure triggers.
@@ -25,13 +25,21 @@ pub enum Needed {
 }
 
 /// A capability that is kept.
+///
+/// ```
+/// use lxcfs_fuse::sandbox::{CAPABILITIES, Role};
+///
+/// let of_workers = CAPABILITIES.iter().filter(|one| one.is_kept_by(Role::Worker, false));
+/// let names: Vec<_> = of_workers.map(|one| one.name).collect();
+/// assert_eq!(names, ["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capability {
     /// As in capabilities(7).
     pub name: &'static str,
     set: CapabilitySet,
     /// By whom.
-    pub needed: Needed,
+    needed: Needed,
     /// What does not work without it.
     pub without: &'static str,
 }
@@ -46,6 +54,11 @@ const fn kept(name: &'static str, set: CapabilitySet, needed: Needed, without: &
 }
 
 /// All that are kept. All others are dropped.
+///
+/// ```
+/// let chroot = lxcfs_fuse::sandbox::CAPABILITIES.iter().find(|one| one.name == "CAP_SYS_CHROOT").unwrap();
+/// assert!(chroot.without.contains("mount namespaces cannot be entered"));
+/// ```
 pub const CAPABILITIES: &[Capability] = &[
     kept(
         "CAP_SYS_PTRACE",
@@ -92,7 +105,15 @@ pub const CAPABILITIES: &[Capability] = &[
 ];
 
 impl Capability {
-    /// Whether a process in that role keeps it.
+    /// Whether a process in that role keeps it. `triggers`: callers may set pressure triggers (`--enable-psi-poll`).
+    ///
+    /// ```
+    /// use lxcfs_fuse::sandbox::{CAPABILITIES, Role};
+    ///
+    /// let resource = CAPABILITIES.iter().find(|one| one.name == "CAP_SYS_RESOURCE").unwrap();
+    /// assert!(resource.is_kept_by(Role::Worker, true));
+    /// assert!(!resource.is_kept_by(Role::Worker, false));
+    /// ```
     #[must_use]
     pub fn is_kept_by(&self, role: Role, triggers: bool) -> bool {
         match self.needed {
@@ -104,6 +125,11 @@ impl Capability {
     }
 
     /// Its bit in the masks of `/proc/PID/status`.
+    ///
+    /// ```
+    /// let ptrace = lxcfs_fuse::sandbox::CAPABILITIES.iter().find(|one| one.name == "CAP_SYS_PTRACE").unwrap();
+    /// assert_eq!(ptrace.mask(), 1 << 19);
+    /// ```
     #[must_use]
     pub fn mask(&self) -> u64 {
         self.set.bits()

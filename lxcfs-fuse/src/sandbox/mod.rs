@@ -19,7 +19,7 @@ mod filter;
 
 use rustix::thread::set_no_new_privs;
 
-pub use capabilities::{CAPABILITIES, Capability, Needed};
+pub use capabilities::{CAPABILITIES, Capability};
 
 /// For machines whose system calls nobody has looked at.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
@@ -30,6 +30,14 @@ mod filter {
 }
 
 /// What a process is there for.
+///
+/// ```
+/// use lxcfs_fuse::sandbox::{CAPABILITIES, Role};
+///
+/// // Whoever serves what somebody else keeps mounted has no need to mount.
+/// let admin = CAPABILITIES.iter().find(|one| one.name == "CAP_SYS_ADMIN").unwrap();
+/// assert!(admin.is_kept_by(Role::Keeper, false) && !admin.is_kept_by(Role::Worker, false));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Answers requests, and nothing else.
@@ -44,6 +52,17 @@ pub enum Role {
 /// those of a thread.
 ///
 /// What cannot be taken is logged, and the process goes on. What is missing that would be of use is logged as well.
+///
+/// ```no_run
+/// use lxcfs_fuse::sandbox::{Role, confine};
+/// use lxcfs_fuse::{MountOptions, Settings, begin, serve};
+///
+/// // Mounted while it may mount; served by a process that only looks and answers.
+/// let kept = begin(&MountOptions::new("/var/lib/lxcfs"))?;
+/// confine(Role::Worker, kept.has_triggers());
+/// let mounted = serve(kept, &MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn confine(role: Role, triggers: bool) {
     capabilities::keep(role, triggers);
     // A keeper that is not root has what it may from the file of its program, and so have its workers.

@@ -199,6 +199,14 @@ impl Kept {
     }
 
     /// Whether callers may set pressure triggers.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, begin};
+    ///
+    /// let kept = begin(&MountOptions::new("/var/lib/lxcfs"))?;
+    /// assert!(!kept.has_triggers());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_triggers(&self) -> bool {
         self.facts().psi_poll
