@@ -33,6 +33,12 @@ pub struct CpuList {
 
 impl CpuList {
     /// The CPUs `0..count`.
+    ///
+    /// ```
+    /// use lxcfs_core::CpuList;
+    ///
+    /// assert_eq!(CpuList::first(4).to_string(), "0-3");
+    /// ```
     #[must_use]
     pub fn first(count: u32) -> Self {
         let last = count.min(MAX_CPUS).checked_sub(1);
@@ -47,6 +53,14 @@ impl CpuList {
     ///
     /// [`ParseError`] where something else than numbers, `-`, `,` and `:` stands, a range runs backwards, or an id is
     /// [`MAX_CPUS`] or more.
+    ///
+    /// ```
+    /// use lxcfs_core::CpuList;
+    ///
+    /// assert_eq!(CpuList::parse(b"0-3,8\n").unwrap().len(), 5);
+    /// assert!(CpuList::parse(b"\n").unwrap().is_empty());
+    /// assert!(CpuList::parse(b"3-0\n").is_err());
+    /// ```
     pub fn parse(text: &[u8]) -> Result<Self, ParseError> {
         let error = || ParseError::new("CPU list", "ids and ranges such as 0-3,8", text);
         let id = |bytes: &[u8]| {
@@ -88,6 +102,13 @@ impl CpuList {
     }
 
     /// How many CPUs there are.
+    ///
+    /// ```
+    /// use lxcfs_core::CpuList;
+    ///
+    /// let cpus: CpuList = "0-3,8".parse().unwrap();
+    /// assert_eq!(cpus.len(), 5);
+    /// ```
     #[must_use]
     pub fn len(&self) -> u32 {
         self.ranges.iter().fold(0, |sum: u32, (first, last)| {
@@ -96,23 +117,51 @@ impl CpuList {
     }
 
     /// Whether there is none.
+    ///
+    /// ```
+    /// use lxcfs_core::CpuList;
+    ///
+    /// let (here, there): (CpuList, CpuList) = ("0-1".parse().unwrap(), "2-3".parse().unwrap());
+    /// assert!(here.intersection(&there).is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
     /// Whether that CPU is among them.
+    ///
+    /// ```
+    /// use lxcfs_core::CpuList;
+    ///
+    /// let cpus: CpuList = "0-3,8".parse().unwrap();
+    /// assert!(cpus.contains(8) && !cpus.contains(4));
+    /// ```
     #[must_use]
     pub fn contains(&self, cpu: CpuId) -> bool {
         self.ranges.iter().any(|(first, last)| (*first..=*last).contains(&cpu))
     }
 
     /// The ids, ascending.
+    ///
+    /// ```
+    /// use lxcfs_core::CpuList;
+    ///
+    /// let cpus: CpuList = "0-1,8".parse().unwrap();
+    /// assert_eq!(cpus.iter().collect::<Vec<_>>(), [0, 1, 8]);
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = CpuId> + '_ {
         self.ranges.iter().flat_map(|(first, last)| *first..=*last)
     }
 
     /// The place of that CPU among the ids, counted from 0.
+    ///
+    /// ```
+    /// use lxcfs_core::CpuList;
+    ///
+    /// let cpus: CpuList = "2-3,8".parse().unwrap();
+    /// assert_eq!((cpus.position(8), cpus.position(4)), (Some(2), None));
+    /// ```
     #[must_use]
     pub fn position(&self, cpu: CpuId) -> Option<u32> {
         let mut before = 0_u32;
@@ -126,6 +175,13 @@ impl CpuList {
     }
 
     /// The CPUs that stand in both.
+    ///
+    /// ```
+    /// use lxcfs_core::CpuList;
+    ///
+    /// let (cpuset, online): (CpuList, CpuList) = ("2-5".parse().unwrap(), "0-3".parse().unwrap());
+    /// assert_eq!(cpuset.intersection(&online).to_string(), "2-3");
+    /// ```
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
         let mut ranges = Vec::new();
@@ -141,12 +197,26 @@ impl CpuList {
     }
 
     /// The CPUs that stand here and not in `other`.
+    ///
+    /// ```
+    /// use lxcfs_core::CpuList;
+    ///
+    /// let (present, offline): (CpuList, CpuList) = ("0-3".parse().unwrap(), "1".parse().unwrap());
+    /// assert_eq!(present.difference(&offline).to_string(), "0,2-3");
+    /// ```
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
         self.iter().filter(|cpu| !other.contains(*cpu)).collect()
     }
 
     /// The first `count` of them.
+    ///
+    /// ```
+    /// use lxcfs_core::CpuList;
+    ///
+    /// let cpus: CpuList = "2-3,8-9".parse().unwrap();
+    /// assert_eq!(cpus.take(3).to_string(), "2-3,8");
+    /// ```
     #[must_use]
     pub fn take(&self, count: u32) -> Self {
         let mut left = count;
@@ -161,6 +231,14 @@ impl CpuList {
     }
 
     /// Adds the list to a text, without a newline.
+    ///
+    /// ```
+    /// use lxcfs_core::{CpuList, Text};
+    ///
+    /// let mut text = Text::new();
+    /// CpuList::first(4).render(&mut text);
+    /// assert_eq!(text.push("\n").take(), "0-3\n");
+    /// ```
     pub fn render(&self, out: &mut Text) {
         for (index, (first, last)) in self.ranges.iter().enumerate() {
             if index > 0 {
@@ -174,6 +252,15 @@ impl CpuList {
     }
 
     /// Adds the set as a bit mask of `width` bits, in the kernel's groups of 32 bits: `00000000,0000000f`.
+    ///
+    /// ```
+    /// use lxcfs_core::{CpuList, Text};
+    ///
+    /// let mut text = Text::new();
+    /// let cpus: CpuList = "0-3,32".parse().unwrap();
+    /// cpus.render_mask(40, &mut text);
+    /// assert_eq!(text.take(), "01,0000000f");
+    /// ```
     pub fn render_mask(&self, width: u32, out: &mut Text) {
         let groups = width.max(1).div_ceil(32);
         for group in (0..groups).rev() {
@@ -221,6 +308,13 @@ impl fmt::Display for CpuList {
 }
 
 /// A `cpuN` name: its id.
+///
+/// ```
+/// use lxcfs_core::cpu_list::cpu_of_name;
+///
+/// assert_eq!(cpu_of_name(b"cpu12"), Some(12));
+/// assert_eq!((cpu_of_name(b"cpu"), cpu_of_name(b"cpufreq"), cpu_of_name(b"cpu01")), (None, None, None));
+/// ```
 #[must_use]
 pub fn cpu_of_name(name: &[u8]) -> Option<CpuId> {
     let digits = name.strip_prefix(b"cpu")?;

@@ -30,6 +30,18 @@ impl CpuModel {
     ///
     /// *shown* = the first ⌈capacity⌉ of cpuset ∩ online, at least one; *capacity* = the lesser of their number and the
     /// quota. A cpuset that has nothing online counts as none: a task always runs somewhere.
+    ///
+    /// ```
+    /// use lxcfs_core::{CpuIds, CpuModel, CpuView};
+    /// use lxcfs_core::cgroup::CpuBandwidth;
+    ///
+    /// let (online, cpuset) = ("0-7".parse().unwrap(), "4-7".parse().unwrap());
+    /// let half = CpuBandwidth { quota_usec: 50_000, period_usec: 100_000, levels_up: 0 };
+    /// let shown = |view| CpuModel::new(&online, Some(&cpuset), Some(&half), view, CpuIds::Host).shown().to_string();
+    /// assert_eq!(shown(CpuView::Quota), "4", "half a CPU is one");
+    /// assert_eq!(shown(CpuView::Cpuset), "4-7");
+    /// assert_eq!(shown(CpuView::Host), "0-7");
+    /// ```
     #[must_use]
     pub fn new(
         online: &CpuList,
@@ -70,30 +82,74 @@ impl CpuModel {
     }
 
     /// The CPUs that are shown, by the ids that the host gives them.
+    ///
+    /// ```
+    /// use lxcfs_core::{CpuIds, CpuModel, CpuView};
+    ///
+    /// let (online, cpuset) = ("0-7".parse().unwrap(), "4-5".parse().unwrap());
+    /// let cpus = CpuModel::new(&online, Some(&cpuset), None, CpuView::Quota, CpuIds::Dense);
+    /// assert_eq!(cpus.shown().to_string(), "4-5");
+    /// ```
     #[must_use]
     pub fn shown(&self) -> &CpuList {
         &self.shown
     }
 
     /// The CPUs that are shown, by the ids that the container is told.
+    ///
+    /// ```
+    /// use lxcfs_core::{CpuIds, CpuModel, CpuView};
+    ///
+    /// let (online, cpuset) = ("0-7".parse().unwrap(), "4-5".parse().unwrap());
+    /// let cpus = CpuModel::new(&online, Some(&cpuset), None, CpuView::Quota, CpuIds::Dense);
+    /// assert_eq!(cpus.numbered().to_string(), "0-1");
+    /// ```
     #[must_use]
     pub fn numbered(&self) -> &CpuList {
         &self.numbered
     }
 
     /// How many CPUs are shown: one at least.
+    ///
+    /// ```
+    /// use lxcfs_core::{CpuIds, CpuModel, CpuView};
+    /// use lxcfs_core::cgroup::CpuBandwidth;
+    ///
+    /// let quota = CpuBandwidth { quota_usec: 250_000, period_usec: 100_000, levels_up: 0 };
+    /// let cpus = CpuModel::new(&"0-7".parse().unwrap(), None, Some(&quota), CpuView::Quota, CpuIds::Host);
+    /// assert_eq!(cpus.count(), 3);
+    /// ```
     #[must_use]
     pub fn count(&self) -> u32 {
         self.shown.len()
     }
 
     /// What the container can keep busy, in thousandths of a CPU.
+    ///
+    /// ```
+    /// use lxcfs_core::{CpuIds, CpuModel, CpuView};
+    /// use lxcfs_core::cgroup::CpuBandwidth;
+    ///
+    /// // A quota above what the cpuset can give is of no use.
+    /// let quota = CpuBandwidth { quota_usec: 400_000, period_usec: 100_000, levels_up: 0 };
+    /// let (online, cpuset) = ("0-7".parse().unwrap(), "0-1".parse().unwrap());
+    /// let cpus = CpuModel::new(&online, Some(&cpuset), Some(&quota), CpuView::Quota, CpuIds::Host);
+    /// assert_eq!(cpus.capacity_milli(), 2000);
+    /// ```
     #[must_use]
     pub fn capacity_milli(&self) -> u64 {
         self.capacity_milli
     }
 
     /// Whether all of the host's CPUs are shown, without any quota.
+    ///
+    /// ```
+    /// use lxcfs_core::{CpuIds, CpuModel, CpuView};
+    ///
+    /// let (online, cpuset) = ("0-7".parse().unwrap(), "0-3".parse().unwrap());
+    /// let whole = |cpuset| CpuModel::new(&online, cpuset, None, CpuView::Quota, CpuIds::Host).is_whole_host();
+    /// assert!(whole(None) && !whole(Some(&cpuset)));
+    /// ```
     #[must_use]
     pub fn is_whole_host(&self) -> bool {
         self.whole_host
@@ -101,7 +157,7 @@ impl CpuModel {
 
     /// The id that the container is told for the host's CPU `host`; `None` if that one is not shown.
     #[must_use]
-    pub fn number_of(&self, host: CpuId) -> Option<CpuId> {
+    pub(crate) fn number_of(&self, host: CpuId) -> Option<CpuId> {
         let position = self.shown.position(host)?;
         if self.numbered == self.shown {
             Some(host)
@@ -112,7 +168,7 @@ impl CpuModel {
 
     /// The host's CPU that the container knows as `number`; `None` if it knows no such CPU.
     #[must_use]
-    pub fn host_cpu(&self, number: CpuId) -> Option<CpuId> {
+    pub(crate) fn host_cpu(&self, number: CpuId) -> Option<CpuId> {
         if self.numbered == self.shown {
             return self.shown.contains(number).then_some(number);
         }
@@ -122,7 +178,7 @@ impl CpuModel {
 
     /// A set of the host's CPUs, cut to those shown and numbered as the container is told.
     #[must_use]
-    pub fn translate(&self, host: &CpuList) -> CpuList {
+    pub(crate) fn translate(&self, host: &CpuList) -> CpuList {
         self.shown
             .intersection(host)
             .iter()

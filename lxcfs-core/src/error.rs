@@ -5,6 +5,13 @@ use std::path::PathBuf;
 use crate::source::SourceError;
 
 /// A kernel file did not have the form that its documentation gives it.
+///
+/// ```
+/// use lxcfs_core::CpuList;
+///
+/// let error = CpuList::parse(b"0-x\n").unwrap_err();
+/// assert_eq!(error.to_string(), "CPU list: expected ids and ranges such as 0-3,8, found \"0-x\\n\"");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: expected {expected}, found {found:?}")]
 pub struct ParseError {
@@ -18,6 +25,13 @@ pub struct ParseError {
 
 impl ParseError {
     /// An error that quotes at most the first 40 bytes of what was found.
+    ///
+    /// ```
+    /// use lxcfs_core::ParseError;
+    ///
+    /// let error = ParseError::new("quota", "a number or max", &[b'9'; 100]);
+    /// assert_eq!(error.found.len(), 40);
+    /// ```
     #[must_use]
     pub fn new(what: &'static str, expected: &'static str, found: &[u8]) -> Self {
         let found = found.get(..40).unwrap_or(found);
@@ -30,6 +44,17 @@ impl ParseError {
 }
 
 /// The facts for a virtual file could not be gathered.
+///
+/// ```
+/// use std::time::Duration;
+/// use lxcfs_core::{CaptureError, Container, ContainerView, MemorySource, find};
+///
+/// let (machine, container) = (MemorySource::new(), Container::host(1));
+/// let view = ContainerView::new(&machine, &container, Duration::ZERO);
+/// let error = find("proc/meminfo").unwrap().render(&view).unwrap_err();
+/// assert!(matches!(error, CaptureError::Source(_)));
+/// assert_eq!(error.to_string(), "/proc/meminfo: no such file");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaptureError {
@@ -62,6 +87,14 @@ pub enum CaptureError {
 
 impl CaptureError {
     /// The parse error of that file.
+    ///
+    /// ```
+    /// use lxcfs_core::{CaptureError, CpuList};
+    ///
+    /// let path = "/sys/devices/system/cpu/online";
+    /// let error = CpuList::parse(b"none\n").map_err(|error| CaptureError::parse(path, error)).unwrap_err();
+    /// assert!(error.to_string().starts_with("/sys/devices/system/cpu/online: CPU list: expected "));
+    /// ```
     #[must_use]
     pub fn parse(path: impl Into<PathBuf>, source: ParseError) -> Self {
         Self::Parse {

@@ -10,6 +10,18 @@ use crate::parse;
 use crate::view::ContainerView;
 
 /// A virtual file, explained.
+///
+/// ```
+/// use std::time::Duration;
+/// use lxcfs_core::{Container, ContainerView, MemorySource, explain::explain, find};
+///
+/// let machine = MemorySource::new().with("/proc/uptime", "350735.47 234388.90\n");
+/// let container = Container::host(1);
+/// let view = ContainerView::new(&machine, &container, Duration::from_secs(350_735));
+/// let explanation = explain(&find("uptime").unwrap(), &view).unwrap();
+/// assert_eq!(explanation.lines[0].text, "350735.47 234388.90");
+/// assert!(explanation.lines[0].meaning.is_none(), "the whole file is the host's");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     /// The facts that its lines are made from, each once.
@@ -19,6 +31,22 @@ pub struct Explanation {
 }
 
 /// A fact, and what told it.
+///
+/// ```
+/// use std::time::Duration;
+/// use lxcfs_core::{Container, ContainerView, Fact, MemorySource, cgroup::Cgroups, explain::explain, find};
+///
+/// let machine = MemorySource::new()
+///     .with("/proc/meminfo", "MemTotal:       24684096 kB\n")
+///     .with("/sys/fs/cgroup/web/memory.max", "max\n")
+///     .with("/sys/fs/cgroup/web/memory.current", "4096\n")
+///     .with("/sys/fs/cgroup/web/memory.stat", "anon 4096\n");
+/// let container = Container { cgroups: Cgroups::unified("/sys/fs/cgroup", "/web"), ..Container::host(1) };
+/// let view = ContainerView::new(&machine, &container, Duration::ZERO);
+/// let explanation = explain(&find("meminfo").unwrap(), &view).unwrap();
+/// let limit = explanation.facts.iter().find(|one| one.fact == Fact::MemoryLimit).unwrap();
+/// assert_eq!(limit.evidence.as_ref().unwrap().value, "max");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainedFact {
     /// The fact.
@@ -28,6 +56,21 @@ pub struct ExplainedFact {
 }
 
 /// A line, and what it means.
+///
+/// ```
+/// use std::time::Duration;
+/// use lxcfs_core::{Class, Container, ContainerView, MemorySource, cgroup::Cgroups, explain::explain, find};
+///
+/// let machine = MemorySource::new()
+///     .with("/proc/meminfo", "Mlocked:               8 kB\n")
+///     .with("/sys/fs/cgroup/web/memory.max", "max\n")
+///     .with("/sys/fs/cgroup/web/memory.current", "4096\n")
+///     .with("/sys/fs/cgroup/web/memory.stat", "anon 4096\n");
+/// let container = Container { cgroups: Cgroups::unified("/sys/fs/cgroup", "/web"), ..Container::host(1) };
+/// let view = ContainerView::new(&machine, &container, Duration::ZERO);
+/// let line = &explain(&find("meminfo").unwrap(), &view).unwrap().lines[0];
+/// assert_eq!((line.text.as_str(), line.meaning.unwrap().class), ("Mlocked:               0 kB", Class::Zero));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExplainedLine {
     /// The line as it is shown.
@@ -138,6 +181,13 @@ fn evidence(fact: Fact, host: &Path, view: &ContainerView<'_>) -> Result<Option<
 
 impl Class {
     /// The class as one word.
+    ///
+    /// ```
+    /// use lxcfs_core::find;
+    ///
+    /// let meminfo = find("meminfo").unwrap().file;
+    /// assert_eq!(meminfo.line("MemTotal").unwrap().class.name(), "container");
+    /// ```
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -152,6 +202,12 @@ impl Class {
 
 impl Fact {
     /// The fact in a few words.
+    ///
+    /// ```
+    /// use lxcfs_core::Fact;
+    ///
+    /// assert_eq!(Fact::MemoryLimit.name(), "memory limit");
+    /// ```
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -98,7 +98,7 @@ pub mod source;
 pub mod state;
 #[cfg(any(test, feature = "synthetic"))]
 pub mod synthetic;
-pub mod tasks;
+mod tasks;
 pub mod text;
 pub mod view;
 
@@ -116,3 +116,8 @@ pub use view::ContainerView;
 /// The length of a clock tick in nanoseconds. What the kernel shows to user space in ticks is always in hundredths of a
 /// second (`USER_HZ`), whatever `HZ` it was built with.
 pub const TICK_NSEC: u64 = 10_000_000;
+
+/// The code of the README is tested as that of these pages.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

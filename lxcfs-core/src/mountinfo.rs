@@ -13,6 +13,14 @@ use std::str::FromStr;
 use crate::parse;
 
 /// The device of a file system, as `st_dev` has it. For a FUSE file system, its minor number is that of the connection.
+///
+/// ```
+/// use lxcfs_core::mountinfo::Device;
+///
+/// let device: Device = "0:52".parse().unwrap();
+/// assert_eq!(device, Device { major: 0, minor: 52 });
+/// assert_eq!(device.to_string(), "0:52");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Device {
     /// The major number; 0 for file systems without a block device.
@@ -36,6 +44,15 @@ impl FromStr for Device {
 }
 
 /// A mount.
+///
+/// ```
+/// use lxcfs_core::mountinfo::Mount;
+///
+/// let line = b"98 61 0:52 / /var/lib/lxcfs ro,nosuid,nodev shared:31 - fuse.lxcfs lxcfs ro,user_id=0";
+/// let mount = Mount::parse(line).unwrap();
+/// assert_eq!((mount.point.to_str(), mount.kind.to_str()), (Some("/var/lib/lxcfs"), Some("fuse.lxcfs")));
+/// assert_eq!((mount.device.minor, mount.shared), (52, Some(31)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mount {
     /// The kernel's number of it, in use once at a time.
@@ -65,6 +82,14 @@ const UNREACHABLE: &[u8] = b"//deleted";
 
 impl Mount {
     /// A line of mountinfo; `None` if it is none.
+    ///
+    /// ```
+    /// use lxcfs_core::mountinfo::Mount;
+    ///
+    /// let mount = Mount::parse(br"98 61 0:52 / /mnt/a\040name rw - tmpfs tmpfs rw").unwrap();
+    /// assert_eq!(mount.point.to_str(), Some("/mnt/a name"));
+    /// assert!(Mount::parse(b"nonsense").is_none());
+    /// ```
     #[must_use]
     pub fn parse(line: &[u8]) -> Option<Self> {
         let mut words = line.split(|byte| *byte == b' ');
@@ -104,12 +129,27 @@ impl Mount {
     }
 
     /// Whether it has that option of its own.
+    ///
+    /// ```
+    /// use lxcfs_core::mountinfo::Mount;
+    ///
+    /// let mount = Mount::parse(b"98 61 0:52 / /mnt ro,nosuid - tmpfs tmpfs rw").unwrap();
+    /// assert!(mount.has_option("ro") && !mount.has_option("no"));
+    /// ```
     #[must_use]
     pub fn has_option(&self, option: &str) -> bool {
         self.options.split(',').any(|one| one == option)
     }
 
     /// Whether what is mounted below it elsewhere comes here, or what is mounted here goes elsewhere.
+    ///
+    /// ```
+    /// use lxcfs_core::mountinfo::Mount;
+    ///
+    /// let private = Mount::parse(b"98 61 0:52 / /mnt rw - tmpfs tmpfs rw").unwrap();
+    /// let slave = Mount::parse(b"98 61 0:52 / /mnt rw master:1 - tmpfs tmpfs rw").unwrap();
+    /// assert!(!private.propagates() && slave.propagates());
+    /// ```
     #[must_use]
     pub fn propagates(&self) -> bool {
         self.shared.is_some() || self.master.is_some()
@@ -119,6 +159,13 @@ impl Mount {
     ///
     /// A name that its server could not confirm, because it had ended, is forgotten by the kernel, which then says
     /// `//deleted` behind it.
+    ///
+    /// ```
+    /// use lxcfs_core::mountinfo::Mount;
+    ///
+    /// let mount = Mount::parse(b"98 61 0:52 /proc/stat//deleted /proc/stat ro - fuse.lxcfs lxcfs ro").unwrap();
+    /// assert_eq!(mount.original_root().to_str(), Some("/proc/stat"));
+    /// ```
     #[must_use]
     pub fn original_root(&self) -> &Path {
         let bytes = self.root.as_os_str().as_bytes();
@@ -127,17 +174,43 @@ impl Mount {
 }
 
 /// The mounts of a text, in the kernel's order: what is mounted over something comes after it.
+///
+/// ```
+/// use lxcfs_core::mountinfo::mounts;
+///
+/// let text = b"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 0:20 / /proc rw - proc proc rw\n";
+/// let points: Vec<_> = mounts(text).map(|mount| mount.point).collect();
+/// assert_eq!(points, [std::path::Path::new("/"), std::path::Path::new("/proc")]);
+/// ```
 pub fn mounts(text: &[u8]) -> impl Iterator<Item = Mount> {
     parse::lines(text).filter_map(Mount::parse)
 }
 
 /// What is on top at a place: of what is mounted right there the last one, which hides the others.
+///
+/// ```
+/// use std::path::Path;
+/// use lxcfs_core::mountinfo::on_top;
+///
+/// let text = b"30 22 0:20 / /proc rw - proc proc rw\n98 30 0:52 /proc/stat /proc/stat ro - fuse.lxcfs lxcfs ro\n";
+/// assert_eq!(on_top(text, Path::new("/proc/stat")).unwrap().kind, "fuse.lxcfs");
+/// assert_eq!(on_top(text, Path::new("/proc/meminfo")), None);
+/// ```
 #[must_use]
 pub fn on_top(text: &[u8], point: &Path) -> Option<Mount> {
     mounts(text).filter(|mount| mount.point == point).last()
 }
 
 /// The mount that a path is on: of those with the longest mount point the last one.
+///
+/// ```
+/// use std::path::Path;
+/// use lxcfs_core::mountinfo::mount_of;
+///
+/// let text = b"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 0:20 / /proc rw - proc proc rw\n";
+/// assert_eq!(mount_of(text, Path::new("/proc/meminfo")).unwrap().kind, "proc");
+/// assert_eq!(mount_of(text, Path::new("/etc/passwd")).unwrap().kind, "ext4");
+/// ```
 #[must_use]
 pub fn mount_of(text: &[u8], path: &Path) -> Option<Mount> {
     let above = mounts(text).filter(|mount| path.starts_with(&mount.point));

@@ -4,6 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Which CPUs a container is shown.
+///
+/// ```
+/// use lxcfs_core::CpuView;
+///
+/// assert_eq!("cpuset".parse(), Ok(CpuView::Cpuset));
+/// assert_eq!(CpuView::default().to_string(), "quota");
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CpuView {
     /// As many CPUs of its cpuset as its quota can keep busy.
@@ -16,6 +23,13 @@ pub enum CpuView {
 }
 
 /// How the CPUs that are shown are numbered.
+///
+/// ```
+/// use lxcfs_core::CpuIds;
+///
+/// assert_eq!("dense".parse(), Ok(CpuIds::Dense));
+/// assert_eq!(CpuIds::default(), CpuIds::Host);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CpuIds {
     /// By the kernel's own ids: what is shown is what `sched_setaffinity(2)` accepts.
@@ -26,6 +40,13 @@ pub enum CpuIds {
 }
 
 /// What was asked for is none of the policies.
+///
+/// ```
+/// use lxcfs_core::CpuView;
+///
+/// let error = "all".parse::<CpuView>().unwrap_err();
+/// assert_eq!(error.to_string(), "\"all\" is not one of quota, cpuset, host");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is not one of {expected}")]
 pub struct UnknownPolicy {
@@ -57,6 +78,16 @@ names!(CpuView: "quota" => Self::Quota, "cpuset" => Self::Cpuset, "host" => Self
 names!(CpuIds: "host" => Self::Host, "dense" => Self::Dense; "host, dense");
 
 /// The policies of a view.
+///
+/// ```
+/// use std::time::Duration;
+/// use lxcfs_core::{Container, ContainerView, CpuIds, MemorySource, ViewOptions};
+///
+/// let (machine, container) = (MemorySource::new(), Container::host(1));
+/// let options = ViewOptions { cpu_ids: CpuIds::Dense, swap: false, ..ViewOptions::default() };
+/// let view = ContainerView::new(&machine, &container, Duration::ZERO).with_options(options);
+/// assert!(!view.options().swap);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ViewOptions {
     /// Which CPUs are shown.

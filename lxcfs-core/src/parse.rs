@@ -5,6 +5,12 @@
 //! `Documentation/admin-guide/cgroup-v2.rst`, "Interface Files, Format".
 
 /// An unsigned decimal number, all of the bytes and nothing else.
+///
+/// ```
+/// use lxcfs_core::parse::number;
+///
+/// assert_eq!((number(b"4096"), number(b"4096\n"), number(b"max")), (Some(4096), None, None));
+/// ```
 #[must_use]
 pub fn number(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() {
@@ -18,18 +24,18 @@ pub fn number(bytes: &[u8]) -> Option<u64> {
 
 /// The one value of a single-value file, without its newline.
 #[must_use]
-pub fn value(text: &[u8]) -> &[u8] {
+pub(crate) fn value(text: &[u8]) -> &[u8] {
     text.trim_ascii()
 }
 
 /// A limit: a number, or `max` for none. What is neither counts as none too.
 #[must_use]
-pub fn limit(text: &[u8]) -> Option<u64> {
+pub(crate) fn limit(text: &[u8]) -> Option<u64> {
     number(value(text))
 }
 
 /// The lines of a text, each with its newline.
-pub fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at.saturating_add(1));
@@ -40,17 +46,24 @@ pub fn whole_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The lines of a text, each without its newline.
+///
+/// ```
+/// use lxcfs_core::parse::lines;
+///
+/// let all: Vec<_> = lines(b"0::/web\n1:name=systemd:/\n").collect();
+/// assert_eq!(all, [&b"0::/web"[..], &b"1:name=systemd:/"[..]]);
+/// ```
 pub fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     whole_lines(text).map(|line| line.strip_suffix(b"\n").unwrap_or(line))
 }
 
 /// The words of a line: what stands between spaces and tabs.
-pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
 }
 
 /// A flat keyed file (`memory.stat`, `cpu.stat`): `KEY VALUE` a line. Lines of another form are passed over.
-pub fn flat_keyed(text: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
+pub(crate) fn flat_keyed(text: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
     lines(text).filter_map(|line| {
         let (key, rest) = split_once(line, b' ')?;
         Some((key, number(rest.trim_ascii())?))
@@ -59,12 +72,12 @@ pub fn flat_keyed(text: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
 
 /// One key of a flat keyed file. The key is compared whole: `file` is not `file_mapped`.
 #[must_use]
-pub fn flat_key(text: &[u8], key: &[u8]) -> Option<u64> {
+pub(crate) fn flat_key(text: &[u8], key: &[u8]) -> Option<u64> {
     flat_keyed(text).find(|(name, _)| *name == key).map(|(_, value)| value)
 }
 
 /// The pairs of one line of a nested keyed file (`io.stat`), behind its first word: `SUB_KEY=VALUE …`.
-pub fn nested_pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
+pub(crate) fn nested_pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
     words(line).skip(1).filter_map(|pair| {
         let (key, rest) = split_once(pair, b'=')?;
         Some((key, number(rest)?))
@@ -73,7 +86,7 @@ pub fn nested_pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
 
 /// What stands before and behind the first `separator`.
 #[must_use]
-pub fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+pub(crate) fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let at = memchr::memchr(separator, bytes)?;
     let (before, rest) = bytes.split_at_checked(at)?;
     Some((before, rest.get(1..)?))

@@ -28,6 +28,15 @@ pub trait Source {
     /// # Errors
     ///
     /// [`SourceError`] with the path and the kind of failure.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source, SourceErrorKind};
+    ///
+    /// let machine = MemorySource::new().with("/proc/uptime", "10.50 38.05\n");
+    /// assert_eq!(machine.read(Path::new("/proc/uptime")).unwrap(), "10.50 38.05\n");
+    /// assert_eq!(machine.read(Path::new("/proc/stat")).unwrap_err().kind, SourceErrorKind::NotFound);
+    /// ```
     fn read(&self, path: &Path) -> Result<Bytes, SourceError>;
 
     /// Reads the whole file for what hardly ever changes in it: the model of a CPU, the boot time, which lines there are. A
@@ -36,6 +45,15 @@ pub trait Source {
     /// # Errors
     ///
     /// As [`read`](Self::read).
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source};
+    ///
+    /// let machine = MemorySource::new().with("/proc/cpuinfo", "processor\t: 0\n\n");
+    /// let path = Path::new("/proc/cpuinfo");
+    /// assert_eq!(machine.read_steady(path), machine.read(path));
+    /// ```
     fn read_steady(&self, path: &Path) -> Result<Bytes, SourceError> {
         self.read(path)
     }
@@ -46,6 +64,14 @@ pub trait Source {
     /// # Errors
     ///
     /// As [`read`](Self::read).
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source};
+    ///
+    /// let machine = MemorySource::new().with("/sys/fs/cgroup/web/memory.max", "max\n");
+    /// assert_eq!(machine.read_in(Path::new("/sys/fs/cgroup/web"), "memory.max").unwrap(), "max\n");
+    /// ```
     fn read_in(&self, dir: &Path, name: &str) -> Result<Bytes, SourceError> {
         self.read(&dir.join(name))
     }
@@ -55,6 +81,16 @@ pub trait Source {
     /// # Errors
     ///
     /// As [`read`](Self::read).
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{EntryKind, MemorySource, Source};
+    ///
+    /// let machine = MemorySource::new().with("/proc/7/task/8/status", "").with("/proc/7/stat", "");
+    /// let entries = machine.list(Path::new("/proc/7")).unwrap();
+    /// let found: Vec<_> = entries.iter().map(|entry| (entry.name.as_str(), entry.kind)).collect();
+    /// assert_eq!(found, [("stat", EntryKind::File), ("task", EntryKind::Directory)]);
+    /// ```
     fn list(&self, dir: &Path) -> Result<Vec<Entry>, SourceError>;
 
     /// The names of the directories in a directory. A source that can tell them without looking at the files beside them
@@ -63,6 +99,14 @@ pub trait Source {
     /// # Errors
     ///
     /// As [`read`](Self::read).
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source};
+    ///
+    /// let machine = MemorySource::new().with("/proc/7/task/8/status", "").with("/proc/7/stat", "");
+    /// assert_eq!(machine.list_directories(Path::new("/proc/7")).unwrap(), ["task"]);
+    /// ```
     fn list_directories(&self, dir: &Path) -> Result<Vec<String>, SourceError> {
         let entries = self.list(dir)?.into_iter();
         let directories = entries.filter(|entry| entry.kind == EntryKind::Directory);
@@ -74,6 +118,14 @@ pub trait Source {
     /// # Errors
     ///
     /// As [`read`](Self::read).
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source};
+    ///
+    /// let machine = MemorySource::new().with_link("/proc/7/ns/pid", "pid:[4026531836]");
+    /// assert_eq!(machine.read_link(Path::new("/proc/7/ns/pid")).unwrap().to_str(), Some("pid:[4026531836]"));
+    /// ```
     fn read_link(&self, path: &Path) -> Result<PathBuf, SourceError>;
 
     /// [`read`](Self::read), with `None` where there is no such file.
@@ -81,6 +133,15 @@ pub trait Source {
     /// # Errors
     ///
     /// As [`read`](Self::read), except for [`SourceErrorKind::NotFound`].
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source, SourceErrorKind};
+    ///
+    /// let machine = MemorySource::new().with_error("/proc/pressure/cpu", SourceErrorKind::NotSupported);
+    /// assert_eq!(machine.read_optional(Path::new("/proc/swaps")), Ok(None));
+    /// assert!(machine.read_optional(Path::new("/proc/pressure/cpu")).is_err());
+    /// ```
     fn read_optional(&self, path: &Path) -> Result<Option<Bytes>, SourceError> {
         optional(self.read(path))
     }
@@ -90,6 +151,15 @@ pub trait Source {
     /// # Errors
     ///
     /// As [`read`](Self::read), except for [`SourceErrorKind::NotFound`].
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source};
+    ///
+    /// let machine = MemorySource::new().with("/sys/fs/cgroup/web/cgroup.procs", "");
+    /// // The root of a hierarchy has no limits.
+    /// assert_eq!(machine.read_in_optional(Path::new("/sys/fs/cgroup"), "memory.max"), Ok(None));
+    /// ```
     fn read_in_optional(&self, dir: &Path, name: &str) -> Result<Option<Bytes>, SourceError> {
         optional(self.read_in(dir, name))
     }
@@ -127,6 +197,15 @@ impl<S: Source + ?Sized> Source for &S {
 }
 
 /// One name in a directory.
+///
+/// ```
+/// use std::path::Path;
+/// use lxcfs_core::{Entry, EntryKind, MemorySource, Source};
+///
+/// let machine = MemorySource::new().with("/sys/devices/system/cpu/online", "0-3\n");
+/// let entries = machine.list(Path::new("/sys/devices/system/cpu")).unwrap();
+/// assert_eq!(entries, [Entry { name: "online".to_owned(), kind: EntryKind::File }]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     /// The name, without the directory. Names that are not UTF-8 are left out of listings: neither procfs nor the
@@ -137,6 +216,15 @@ pub struct Entry {
 }
 
 /// What a directory entry is.
+///
+/// ```
+/// use std::path::Path;
+/// use lxcfs_core::{EntryKind, MemorySource, Source};
+///
+/// let machine = MemorySource::new().with_link("/sys/devices/system/cpu/cpu0/subsystem", "../../../../bus/cpu");
+/// let entries = machine.list(Path::new("/sys/devices/system/cpu/cpu0")).unwrap();
+/// assert_eq!(entries[0].kind, EntryKind::Symlink);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EntryKind {
     /// A regular file that everybody may read.
@@ -150,6 +238,14 @@ pub enum EntryKind {
 }
 
 /// A kernel file could not be read.
+///
+/// ```
+/// use std::path::Path;
+/// use lxcfs_core::{MemorySource, Source};
+///
+/// let error = MemorySource::new().read(Path::new("/proc/stat")).unwrap_err();
+/// assert_eq!(error.to_string(), "/proc/stat: no such file");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {kind}", path.display())]
 pub struct SourceError {
@@ -161,6 +257,13 @@ pub struct SourceError {
 
 impl SourceError {
     /// An error of that kind for that path.
+    ///
+    /// ```
+    /// use lxcfs_core::{SourceError, SourceErrorKind};
+    ///
+    /// let error = SourceError::new("/sys/fs/cgroup/web/memory.max", SourceErrorKind::Gone);
+    /// assert_eq!(error.to_string(), "/sys/fs/cgroup/web/memory.max: the process or cgroup has gone");
+    /// ```
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, kind: SourceErrorKind) -> Self {
         Self {
@@ -171,6 +274,17 @@ impl SourceError {
 }
 
 /// Why a kernel file could not be read.
+///
+/// ```
+/// use std::path::Path;
+/// use lxcfs_core::{MemorySource, Source, SourceErrorKind};
+///
+/// let machine = MemorySource::new().with_error("/proc/slabinfo", SourceErrorKind::PermissionDenied);
+/// match machine.read(Path::new("/proc/slabinfo")) {
+///     Err(error) if error.kind == SourceErrorKind::PermissionDenied => {}
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceErrorKind {
@@ -201,6 +315,16 @@ enum Node {
 /// A machine in memory: paths and their texts. For tests, and for embedders that bring their own snapshot.
 ///
 /// Directories are whatever the paths imply.
+///
+/// ```
+/// use std::path::Path;
+/// use lxcfs_core::{MemorySource, Source};
+///
+/// let machine = MemorySource::new()
+///     .with("/proc/meminfo", "MemTotal:       24684096 kB\n")
+///     .with("/sys/devices/system/cpu/online", "0-7\n");
+/// assert_eq!(machine.list_directories(Path::new("/")).unwrap(), ["proc", "sys"]);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct MemorySource {
     nodes: BTreeMap<PathBuf, Node>,
@@ -208,12 +332,27 @@ pub struct MemorySource {
 
 impl MemorySource {
     /// A machine without any file.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source};
+    ///
+    /// assert!(MemorySource::new().read(Path::new("/proc/stat")).is_err());
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Adds or replaces a file.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source};
+    ///
+    /// let machine = MemorySource::new().with("/proc/uptime", "1.00 1.00\n").with("/proc/uptime", "2.00 2.00\n");
+    /// assert_eq!(machine.read(Path::new("/proc/uptime")).unwrap(), "2.00 2.00\n");
+    /// ```
     #[must_use]
     pub fn with(mut self, path: impl Into<PathBuf>, text: impl Into<Bytes>) -> Self {
         self.insert(path, text);
@@ -221,6 +360,14 @@ impl MemorySource {
     }
 
     /// Adds or replaces a symbolic link.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source};
+    ///
+    /// let machine = MemorySource::new().with_link("/proc/self", "4711");
+    /// assert_eq!(machine.read_link(Path::new("/proc/self")).unwrap(), Path::new("4711"));
+    /// ```
     #[must_use]
     pub fn with_link(mut self, path: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Self {
         self.nodes.insert(path.into(), Node::Link(target.into()));
@@ -228,6 +375,17 @@ impl MemorySource {
     }
 
     /// A file whose reading fails.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::{Container, ContainerView, MemorySource, SourceErrorKind, find};
+    ///
+    /// // What is shown if the kernel refuses?
+    /// let machine = MemorySource::new().with_error("/proc/diskstats", SourceErrorKind::PermissionDenied);
+    /// let container = Container::host(1);
+    /// let view = ContainerView::new(&machine, &container, Duration::ZERO);
+    /// assert!(find("diskstats").unwrap().render(&view).is_err());
+    /// ```
     #[must_use]
     pub fn with_error(mut self, path: impl Into<PathBuf>, kind: SourceErrorKind) -> Self {
         self.nodes.insert(path.into(), Node::Error(kind));
@@ -235,11 +393,31 @@ impl MemorySource {
     }
 
     /// Adds or replaces a file in place.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source};
+    ///
+    /// let mut machine = MemorySource::new();
+    /// machine.insert("/sys/fs/cgroup/web/memory.current", "4096\n");
+    /// assert_eq!(machine.read(Path::new("/sys/fs/cgroup/web/memory.current")).unwrap(), "4096\n");
+    /// ```
     pub fn insert(&mut self, path: impl Into<PathBuf>, text: impl Into<Bytes>) {
         self.nodes.insert(path.into(), Node::File(text.into()));
     }
 
     /// Takes a file away.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source};
+    ///
+    /// // A CPU goes offline.
+    /// let online = Path::new("/sys/devices/system/cpu/cpu1/topology/core_id");
+    /// let mut machine = MemorySource::new().with(online, "1\n");
+    /// machine.remove(online);
+    /// assert_eq!(machine.read_optional(online), Ok(None));
+    /// ```
     pub fn remove(&mut self, path: &Path) {
         self.nodes.remove(path);
     }

@@ -51,6 +51,16 @@ pub const HUGE_PAGE_KIB: u64 = 2048;
 pub const HOST_PIDS: Pid = 100_000;
 
 /// A host.
+///
+/// ```
+/// use lxcfs_core::synthetic::Machine;
+/// use lxcfs_core::{Container, ContainerView, find};
+///
+/// let machine = Machine { offline: "3".parse().unwrap(), ..Machine::new(4, 16 << 20) };
+/// let (files, container) = (machine.files(), Container::host(1));
+/// let view = ContainerView::new(&files, &container, machine.uptime);
+/// assert_eq!(find("online").unwrap().render(&view).unwrap(), "0-2\n");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     /// How many CPUs are present: `0..cpus`.
@@ -85,6 +95,13 @@ pub struct Machine {
 
 impl Machine {
     /// A machine that has been up for ten hours, with half of its memory free, some swap, and no huge pages.
+    ///
+    /// ```
+    /// use lxcfs_core::synthetic::Machine;
+    ///
+    /// let machine = Machine::new(8, 16 << 20);
+    /// assert_eq!((machine.cpus, machine.memory_kib), (8, 16_777_216));
+    /// ```
     #[must_use]
     pub fn new(cpus: u32, memory_kib: u64) -> Self {
         Self {
@@ -106,24 +123,53 @@ impl Machine {
     }
 
     /// `/sys/devices/system/cpu/online`.
+    ///
+    /// ```
+    /// use lxcfs_core::synthetic::Machine;
+    ///
+    /// let machine = Machine { offline: "1".parse().unwrap(), ..Machine::new(4, 16 << 20) };
+    /// assert_eq!(machine.online().to_string(), "0,2-3");
+    /// ```
     #[must_use]
     pub fn online(&self) -> CpuList {
         self.present().difference(&self.offline)
     }
 
     /// `/sys/devices/system/cpu/present`.
+    ///
+    /// ```
+    /// use lxcfs_core::synthetic::Machine;
+    ///
+    /// assert_eq!(Machine::new(4, 16 << 20).present().to_string(), "0-3");
+    /// ```
     #[must_use]
     pub fn present(&self) -> CpuList {
         CpuList::first(self.cpus)
     }
 
     /// `/sys/devices/system/cpu/possible`.
+    ///
+    /// ```
+    /// use lxcfs_core::synthetic::Machine;
+    ///
+    /// let machine = Machine { hotplug: 2, ..Machine::new(4, 16 << 20) };
+    /// assert_eq!(machine.possible().to_string(), "0-5");
+    /// ```
     #[must_use]
     pub fn possible(&self) -> CpuList {
         CpuList::first(self.cpus.saturating_add(self.hotplug))
     }
 
     /// The files of the host, without any cgroup.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::Source;
+    /// use lxcfs_core::synthetic::Machine;
+    ///
+    /// let files = Machine::new(4, 16 << 20).files();
+    /// assert!(files.read(Path::new("/proc/meminfo")).unwrap().starts_with(b"MemTotal:       16777216 kB\n"));
+    /// ```
     #[must_use]
     pub fn files(&self) -> MemorySource {
         let mut files = MemorySource::new();
@@ -133,6 +179,17 @@ impl Machine {
     }
 
     /// The files of the host with one container on it, and that container as its last process sees it.
+    ///
+    /// ```
+    /// use lxcfs_core::ContainerView;
+    /// use lxcfs_core::synthetic::{Limits, Machine, Spelling};
+    ///
+    /// let machine = Machine::new(8, 16 << 20);
+    /// let limits = Limits { cpuset: Some("2-3".parse().unwrap()), ..Limits::default() };
+    /// let (source, container) = machine.source(&limits, Spelling::V1);
+    /// let view = ContainerView::new(&source, &container, machine.uptime);
+    /// assert_eq!(view.cpus().unwrap().shown().to_string(), "2-3");
+    /// ```
     #[must_use]
     pub fn source(&self, limits: &Limits, spelling: Spelling) -> (MemorySource, Container) {
         let mut files = self.files();
@@ -142,6 +199,14 @@ impl Machine {
 }
 
 /// Which interfaces tell of the container.
+///
+/// ```
+/// use lxcfs_core::cgroup::{Controller, Version};
+/// use lxcfs_core::synthetic::{Limits, Machine, Spelling};
+///
+/// let (_, container) = Machine::new(2, 16 << 20).source(&Limits::default(), Spelling::V1);
+/// assert_eq!(container.cgroups.get(Controller::Memory).unwrap().version(), Version::V1);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
     /// Each controller in a v1 hierarchy, as before systemd 247 or so.
@@ -158,6 +223,14 @@ impl Spelling {
 }
 
 /// Every file of a source, sorted.
+///
+/// ```
+/// use std::path::PathBuf;
+/// use lxcfs_core::synthetic::{Machine, paths};
+///
+/// let files = Machine::new(1, 16 << 20).files();
+/// assert!(paths(&files).contains(&PathBuf::from("/proc/meminfo")));
+/// ```
 #[must_use]
 pub fn paths(source: &dyn Source) -> Vec<PathBuf> {
     fn walk(source: &dyn Source, dir: &Path, found: &mut Vec<PathBuf>) {

@@ -14,7 +14,7 @@ use crate::source::Source;
 use crate::state::load::Tasks;
 
 /// No look goes through more threads than this: a container with more shows the load of a part of them.
-pub const MOST_THREADS: usize = 8192;
+pub(crate) const MOST_THREADS: usize = 8192;
 
 /// What one `/proc/PID/status` or `/proc/PID/task/TID/status` says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

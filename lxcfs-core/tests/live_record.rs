@@ -66,7 +66,7 @@ fn a_container_is_replayed_byte_by_byte() {
     }
     // An id, so that scrubbing has something to do.
     let above = Cgroup::new(&Limits::default());
-    let cgroup = above.child(&"0123456789abcdef".repeat(4), &Limits::default());
+    let cgroup = above.child("0123456789abcdef".repeat(4), &Limits::default());
     let container = lxcfs_testing::Container::start(&cgroup);
     let _second = container.caller().start(&["sleep", "600"]);
     recorded_and_replayed(container.init());

@@ -5,7 +5,7 @@
 //! reads is where the thread is now, and which pid namespace a thread is in never changes. So who reads again and again is
 //! found again by one system call.
 //!
-//! Within [`BELIEVED`] even that is not asked again. The kernel gives thread ids out in turn, so one is given to
+//! Within [`believed`] even that is not asked again. The kernel gives thread ids out in turn, so one is given to
 //! another thread only after all others have been: tens of thousands of threads would have to begin in a few
 //! milliseconds. Within a pid namespace one can be chosen (`clone3`, `set_tid`), but not the number that it has outside.
 //!
@@ -29,6 +29,24 @@ const MOST_BYTES: usize = 4096;
 /// How long a thread is believed to be the same one, and where it was.
 const BELIEVED: Duration = Duration::from_millis(5);
 
+/// So many numbers are given out in turn in no less than that: it would take more than three million threads a second.
+const MANY: u64 = 16_384;
+
+/// How long a thread is believed to be the same one where there are so many numbers for threads; not at all where they are
+/// few, as in a pid namespace with a `pid_max` of its own (Linux 6.14).
+///
+/// # References
+///
+/// proc(5), `/proc/sys/kernel/pid_max`.
+pub(crate) fn believed() -> Duration {
+    let most = std::fs::read_to_string("/proc/sys/kernel/pid_max").unwrap_or_default();
+    believed_among(most.trim().parse().unwrap_or(0))
+}
+
+fn believed_among(most: u64) -> Duration {
+    if most < MANY { Duration::ZERO } else { BELIEVED }
+}
+
 /// A thread that has asked before.
 #[derive(Debug)]
 struct Known<T> {
@@ -40,9 +58,9 @@ struct Known<T> {
 }
 
 impl<T: Clone> Known<T> {
-    fn find(&self, now: Duration) -> Option<T> {
+    fn find(&self, now: Duration, believed: Duration) -> Option<T> {
         let seen = Duration::from_nanos(self.seen.load(Ordering::Relaxed));
-        if now.saturating_sub(seen) < BELIEVED {
+        if now.saturating_sub(seen) < believed {
             return Some(self.found.clone());
         }
         let mut room = [0; MOST_BYTES];
@@ -58,6 +76,7 @@ impl<T: Clone> Known<T> {
 pub(crate) struct Callers<T> {
     threads: Mutex<Threads<T>>,
     half: usize,
+    believed: Duration,
 }
 
 /// Two generations: when the younger one is full, it becomes the older, and what was in the older and has not asked since
@@ -84,8 +103,10 @@ impl<T> Threads<T> {
 }
 
 impl<T: Clone> Callers<T> {
-    pub(crate) fn with_most(most: usize) -> Self {
+    /// `believed`: how long a thread that was seen is taken for the same one.
+    pub(crate) fn with_most(most: usize, believed: Duration) -> Self {
         Self {
+            believed,
             threads: Mutex::new(Threads {
                 young: HashMap::new(),
                 old: HashMap::new(),
@@ -111,7 +132,7 @@ impl<T: Clone> Callers<T> {
         };
         // Closed here, where the lock is no longer held.
         drop(aged);
-        let found = known.find(now);
+        let found = known.find(now, self.believed);
         if found.is_none() {
             self.lock().young.remove(&thread);
         }
@@ -230,7 +251,7 @@ mod tests {
 
     #[test]
     fn who_was_seen_a_moment_ago_is_not_looked_at_again() {
-        let callers = Callers::with_most(8);
+        let callers = Callers::with_most(8, BELIEVED);
         let mut child = sleeper();
         for _ in 0..2 {
             ask(&callers, child.id(), 1);
@@ -244,8 +265,24 @@ mod tests {
     }
 
     #[test]
+    fn where_numbers_are_few_a_thread_is_looked_at_each_time() {
+        assert_eq!(believed_among(400), Duration::ZERO);
+        assert_eq!(believed_among(32_768), BELIEVED);
+        let callers = Callers::with_most(8, believed_among(400));
+        let mut child = sleeper();
+        for _ in 0..2 {
+            ask(&callers, child.id(), 1);
+        }
+        let noon = Duration::from_secs(43_200);
+        assert_eq!(callers.find(child.id(), noon), Some(1));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(callers.find(child.id(), noon), None);
+    }
+
+    #[test]
     fn who_asks_a_second_time_is_remembered() {
-        let callers = Callers::with_most(8);
+        let callers = Callers::with_most(8, BELIEVED);
         let me = std::process::id();
         ask(&callers, me, 7);
         assert_eq!((find(&callers, me), callers.count()), (None, 0));
@@ -257,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_has_ended_is_nobody() {
-        let callers = Callers::with_most(8);
+        let callers = Callers::with_most(8, BELIEVED);
         let mut child = sleeper();
         for _ in 0..2 {
             ask(&callers, child.id(), 1);
@@ -270,7 +307,7 @@ mod tests {
 
     #[test]
     fn no_more_threads_are_remembered_than_was_said() {
-        let callers = Callers::with_most(4);
+        let callers = Callers::with_most(4, BELIEVED);
         let mut children: Vec<_> = (0..12).map(|_| sleeper()).collect();
         let me = std::process::id();
         for _ in 0..2 {

@@ -10,6 +10,15 @@ use crate::store::Store;
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// What a file system has done since it was mounted.
+        ///
+        /// ```no_run
+        /// use lxcfs_fuse::{MountOptions, Settings, mount};
+        ///
+        /// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+        /// let counts = mounted.counts();
+        /// assert!(counts.coalesced <= counts.renderings);
+        /// # Ok::<(), lxcfs_fuse::MountError>(())
+        /// ```
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[non_exhaustive]
         pub struct Counts {
@@ -69,6 +78,15 @@ counters! {
 }
 
 /// What a file system has at the moment.
+///
+/// ```no_run
+/// use lxcfs_fuse::{MountOptions, Settings, mount};
+///
+/// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+/// let gauges = mounted.gauges();
+/// assert!(gauges.threads >= gauges.containers);
+/// # Ok::<(), lxcfs_fuse::MountError>(())
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Gauges {

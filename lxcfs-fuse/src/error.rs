@@ -4,6 +4,15 @@ use std::io;
 use std::path::PathBuf;
 
 /// A file system could not be mounted, or not be unmounted.
+///
+/// ```
+/// use lxcfs_fuse::{MountError, MountOptions, Settings, mount};
+///
+/// // Nobody mounts on what is not there.
+/// let options = MountOptions::new("/nowhere/at/all");
+/// let error = mount(&options, Settings::default(), |_| {}).unwrap_err();
+/// assert!(matches!(error, MountError::Mount { .. } | MountError::Device(_)));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MountError {

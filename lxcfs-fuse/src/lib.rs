@@ -36,6 +36,7 @@ mod metrics;
 mod personality;
 mod psi;
 mod registry;
+pub mod sandbox;
 mod saved;
 mod serve;
 mod session;
@@ -54,3 +55,8 @@ pub use counters::{Counts, Gauges};
 pub use error::MountError;
 pub use session::{Buffers, Kept, KeptError, Mounted, begin, mount, serve};
 pub use settings::{MountOptions, Resume, Settings};
+
+/// The code of the README is tested as that of these pages.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

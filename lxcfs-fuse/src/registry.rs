@@ -30,7 +30,7 @@ use nix::errno::Errno;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid as RawPid, PidfdFlags, pidfd_open};
 
-use crate::callers::{Callers, cgroup_again, cgroup_of};
+use crate::callers::{Callers, believed, cgroup_again, cgroup_of};
 use crate::entry::Entry;
 use crate::saved::{Identity, Left, left};
 use crate::store::Store;
@@ -146,7 +146,7 @@ impl Registry {
             ..Known::default()
         };
         Self {
-            callers: Callers::with_most(budget.callers),
+            callers: Callers::with_most(budget.callers, believed()),
             known: Mutex::new(known),
             resolver: Resolver::new(Root::host(), hierarchies),
             next_id: AtomicU64::new(1),

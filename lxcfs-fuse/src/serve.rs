@@ -336,8 +336,10 @@ impl Server {
     fn failed(&self, caller: Pid, place: Place<'_>, failure: &Failure) {
         let file = format!("{}/{}", place.file.path, place.below);
         let file = file.trim_end_matches('/');
+        // It may name a cgroup, which a container has named: that is to stay in its line.
+        let said = failure.to_string().replace(char::is_control, "?");
         if failure.is_an_answer() {
-            tracing::debug!(caller, file, "{failure}");
+            tracing::debug!(caller, file, "{said}");
             return;
         }
         if let Failure::Panic(_) = failure {
@@ -346,14 +348,7 @@ impl Server {
         // Whose it is may be what could not be found out.
         let container = self.registry.known(caller).map_or(0, |entry| entry.id);
         if let Some(suppressed) = self.complains(failure, container) {
-            tracing::warn!(
-                caller,
-                container,
-                file,
-                cause = failure.cause(),
-                suppressed,
-                "{failure}"
-            );
+            tracing::warn!(caller, container, file, cause = failure.cause(), suppressed, "{said}");
         }
     }
 

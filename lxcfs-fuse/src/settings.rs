@@ -7,6 +7,14 @@ use std::time::Duration;
 use lxcfs_core::ViewOptions;
 
 /// What may change while the file system is mounted.
+///
+/// ```
+/// use std::time::Duration;
+/// use lxcfs_fuse::Settings;
+///
+/// let settings = Settings { deadline: Duration::from_millis(500), ..Settings::default() };
+/// assert_eq!(settings.coalesce, Settings::COALESCE);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// What containers are shown.
@@ -36,6 +44,17 @@ impl Default for Settings {
 }
 
 /// What is fixed when the file system is mounted.
+///
+/// ```
+/// use lxcfs_fuse::MountOptions;
+///
+/// let options = MountOptions {
+///     psi_poll: true,
+///     extra: vec!["noexec".to_owned()],
+///     ..MountOptions::new("/var/lib/lxcfs")
+/// };
+/// assert_eq!(options.mountpoint.to_str(), Some("/var/lib/lxcfs"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MountOptions {
     /// Where.
@@ -51,6 +70,12 @@ pub struct MountOptions {
 }
 
 /// How the requests are had again that a dead process had in hand.
+///
+/// ```
+/// use lxcfs_fuse::{MountOptions, Resume};
+///
+/// assert_eq!(MountOptions::new("/var/lib/lxcfs").resume, Resume::Auto);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Resume {
     /// The kernel hands them out once more, if it is one that can: since Linux 6.9. Else as the other.
@@ -62,6 +87,13 @@ pub enum Resume {
 
 impl MountOptions {
     /// The usual options for that mount point.
+    ///
+    /// ```
+    /// use lxcfs_fuse::MountOptions;
+    ///
+    /// let options = MountOptions::new("/var/lib/lxcfs");
+    /// assert!(!options.psi_poll && options.extra.is_empty());
+    /// ```
     #[must_use]
     pub fn new(mountpoint: impl Into<PathBuf>) -> Self {
         Self {
@@ -74,6 +106,12 @@ impl MountOptions {
     }
 
     /// As many as there are CPUs, at most four: more have been measured to be slower.
+    ///
+    /// ```
+    /// use lxcfs_fuse::MountOptions;
+    ///
+    /// assert!((1..=4).contains(&MountOptions::default_threads().get()));
+    /// ```
     #[must_use]
     pub fn default_threads() -> NonZeroUsize {
         const MOST: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);

@@ -7,7 +7,7 @@ use crate::sources::Available;
 
 /// The runtimes whose rules for mounts differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Runtime {
+pub(crate) enum Runtime {
     /// containerd, CRI-O and what is like them.
     #[default]
     Cri,
@@ -18,7 +18,7 @@ pub enum Runtime {
 impl Runtime {
     /// The one of that name.
     #[must_use]
-    pub fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         let name = name.to_ascii_lowercase();
         if name.contains("docker") || name.contains("moby") {
             Self::Docker
@@ -39,7 +39,13 @@ impl Runtime {
 /// `handler` is the name of the kind of containers. What only some runtimes refuse is mounted if it is that of a runtime, such
 /// as `crun`; a file that is refused would end the container.
 #[must_use]
-pub fn mounts(runtime: Runtime, handler: &str, files: &[&str], available: &Available, own: &[Mount]) -> Vec<Mount> {
+pub(crate) fn mounts(
+    runtime: Runtime,
+    handler: &str,
+    files: &[&str],
+    available: &Available,
+    own: &[Mount],
+) -> Vec<Mount> {
     // Each has a propagation: the runtime would give one that has none that of the mount before it. With `rslave` it refuses
     // sources that do not propagate.
     let propagation = if available.propagates {

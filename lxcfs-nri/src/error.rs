@@ -7,6 +7,14 @@ use crate::mux::FrameTooLong;
 use crate::ttrpc::MessageTooLong;
 
 /// Why a connection has ended, or could not be made.
+///
+/// ```
+/// use lxcfs_nri::Error;
+///
+/// let cause = std::io::Error::from_raw_os_error(2);
+/// let error = Error::Connect { path: "/var/run/nri/nri.sock".into(), cause };
+/// assert!(error.to_string().ends_with("is the runtime running, with NRI enabled?"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody listens there.

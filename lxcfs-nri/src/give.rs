@@ -16,6 +16,18 @@ const WORDS: usize = 4096;
 const WAITING: usize = 65_536;
 
 /// A container that runs, and the files that it should have.
+///
+/// ```
+/// use lxcfs_nri::Running;
+///
+/// let container = Running {
+///     id: "1f3c".to_owned(),
+///     name: "web/nginx".to_owned(),
+///     pid: 4711,
+///     files: vec!["proc/meminfo", "proc/stat"],
+/// };
+/// assert!(container.files.contains(&"proc/stat"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {
     /// The runtime's name for it.
@@ -29,6 +41,13 @@ pub struct Running {
 }
 
 /// What has become of it.
+///
+/// ```
+/// use lxcfs_nri::Given;
+///
+/// let waits = Given::Later("the daemon does not answer".to_owned());
+/// assert_ne!(waits, Given::All { new: 0 });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Given {
     /// It has all files; so many of them are new.
@@ -45,11 +64,70 @@ pub enum Given {
 }
 
 /// Who gives files to running containers.
+///
+/// ```
+/// use lxcfs_nri::{Give, Given, Running};
+///
+/// /// Writes down who should be given what.
+/// #[derive(Default)]
+/// struct Rehearsal(Vec<String>);
+///
+/// impl Give for Rehearsal {
+///     fn give(&mut self, container: &Running) -> Given {
+///         self.0.push(format!("{}: {}", container.name, container.files.join(",")));
+///         Given::All { new: container.files.len() }
+///     }
+/// }
+///
+/// let web = Running { id: "1f".to_owned(), name: "web".to_owned(), pid: 7, files: vec!["proc/stat"] };
+/// let mut rehearsal = Rehearsal::default();
+/// assert_eq!(rehearsal.give(&web), Given::All { new: 1 });
+/// assert_eq!(rehearsal.0, ["web: proc/stat"]);
+/// ```
 pub trait Give: Send {
     /// Gives that container the files that it does not have, or that are dead in it. It must come to an end by itself.
+    ///
+    /// ```
+    /// use lxcfs_nri::{Give, Given, Running};
+    ///
+    /// struct Nobody;
+    ///
+    /// impl Give for Nobody {
+    ///     fn give(&mut self, container: &Running) -> Given {
+    ///         Given::No(format!("{} is left alone", container.name))
+    ///     }
+    /// }
+    ///
+    /// let web = Running { id: "1f".to_owned(), name: "web".to_owned(), pid: 7, files: Vec::new() };
+    /// assert_eq!(Nobody.give(&web), Given::No("web is left alone".to_owned()));
+    /// ```
     fn give(&mut self, container: &Running) -> Given;
 
     /// Is told after each piece of work, in the same thread.
+    ///
+    /// ```
+    /// use lxcfs_nri::{Give, Given, Running};
+    ///
+    /// /// Says after each piece of work how many containers have been given files.
+    /// #[derive(Default)]
+    /// struct Counted { given: u32, said: u32 }
+    ///
+    /// impl Give for Counted {
+    ///     fn give(&mut self, _: &Running) -> Given {
+    ///         self.given += 1;
+    ///         Given::All { new: 1 }
+    ///     }
+    ///     fn after(&mut self) {
+    ///         self.said = self.given;
+    ///     }
+    /// }
+    ///
+    /// let web = Running { id: "1f".to_owned(), name: "web".to_owned(), pid: 7, files: vec!["proc/stat"] };
+    /// let mut counted = Counted::default();
+    /// counted.give(&web);
+    /// counted.after();
+    /// assert_eq!(counted.said, 1);
+    /// ```
     fn after(&mut self) {}
 }
 

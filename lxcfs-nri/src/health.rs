@@ -4,6 +4,14 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Something that is counted.
+///
+/// ```
+/// use lxcfs_nri::{Count, Health};
+///
+/// let health = Health::default();
+/// health.count(Count::Injected);
+/// assert_eq!((health.counted(Count::Injected), health.counted(Count::FailedOpen)), (1, 0));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
     /// A runtime has taken us as its plugin.
@@ -82,6 +90,17 @@ const ALL: [(Count, &str, &str); 10] = [
 ];
 
 /// How often each has happened.
+///
+/// ```
+/// use std::sync::Arc;
+/// use lxcfs_nri::{Count, Health};
+///
+/// // The plugin counts, and whoever shows it has the same one.
+/// let health = Arc::new(Health::default());
+/// let of_the_plugin = Arc::clone(&health);
+/// of_the_plugin.count(Count::Connected);
+/// assert_eq!(health.counted(Count::Connected), 1);
+/// ```
 #[derive(Debug, Default)]
 pub struct Health {
     counts: [AtomicU64; ALL.len()],
@@ -89,6 +108,15 @@ pub struct Health {
 
 impl Health {
     /// It has happened once more.
+    ///
+    /// ```
+    /// use lxcfs_nri::{Count, Health};
+    ///
+    /// let health = Health::default();
+    /// health.count(Count::NotAsked);
+    /// health.count(Count::NotAsked);
+    /// assert_eq!(health.counted(Count::NotAsked), 2);
+    /// ```
     pub fn count(&self, what: Count) {
         if let Some(count) = self.place(what) {
             count.fetch_add(1, Ordering::Relaxed);
@@ -96,6 +124,12 @@ impl Health {
     }
 
     /// How often it has happened.
+    ///
+    /// ```
+    /// use lxcfs_nri::{Count, Health};
+    ///
+    /// assert_eq!(Health::default().counted(Count::NotGiven), 0);
+    /// ```
     #[must_use]
     pub fn counted(&self, what: Count) -> u64 {
         self.place(what).map_or(0, |count| count.load(Ordering::Relaxed))
@@ -107,6 +141,14 @@ impl Health {
     }
 
     /// All of it, as Prometheus reads it.
+    ///
+    /// ```
+    /// use lxcfs_nri::{Count, Health};
+    ///
+    /// let health = Health::default();
+    /// health.count(Count::Injected);
+    /// assert!(health.text().contains("# TYPE lxcfs_nri_injected_total counter\nlxcfs_nri_injected_total 1\n"));
+    /// ```
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();

@@ -47,24 +47,34 @@
     )
 )]
 
-pub mod adjustment;
+mod adjustment;
 mod connection;
 mod error;
 mod give;
 mod health;
+// The wire is no part of what is promised: it is public for the runtime of the tests, which is the other side of it.
+#[doc(hidden)]
 pub mod messages;
+#[doc(hidden)]
 pub mod mux;
 mod plugin;
 pub mod policy;
 mod prefix;
 mod service;
 mod sources;
+#[doc(hidden)]
 pub mod ttrpc;
 
 pub use error::Error;
 pub use give::{Give, Given, Running};
 pub use health::{Count, Health};
+pub use messages::{Container, PodSandbox};
 pub use plugin::EVENTS;
 pub use policy::{ByDefault, Policy};
 pub use service::{Options, Stop, run};
 pub use sources::{Available, Mounted, Sources, Unavailable};
+
+/// The code of the README is tested as that of these pages.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

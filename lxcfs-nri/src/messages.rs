@@ -123,6 +123,14 @@ pub struct ContainerAdjustment {
 }
 
 /// A pod.
+///
+/// ```
+/// use lxcfs_nri::{PodSandbox, policy::INJECT};
+///
+/// let annotations = [(INJECT.to_owned(), "true".to_owned())].into();
+/// let pod = PodSandbox { namespace: "shop".to_owned(), annotations, ..PodSandbox::default() };
+/// assert_eq!(pod.annotations[INJECT], "true");
+/// ```
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct PodSandbox {
     /// The runtime's name for it.
@@ -143,6 +151,15 @@ pub struct PodSandbox {
 }
 
 /// A container.
+///
+/// ```
+/// use lxcfs_nri::{Container, policy::FILES_OF};
+///
+/// // Docker has labels where Kubernetes has annotations.
+/// let labels = [(FILES_OF.to_owned(), "meminfo,cpuinfo".to_owned())].into();
+/// let container = Container { name: "nginx".to_owned(), labels, ..Container::default() };
+/// assert!(container.labels.contains_key(FILES_OF));
+/// ```
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct Container {
     /// The runtime's name for it.

@@ -16,6 +16,16 @@ const OF_CONTAINER: &str = ".container.";
 pub const LEGACY: &str = "initializer.kubernetes.io/lxcfs";
 
 /// What containers get whose annotations say nothing.
+///
+/// ```
+/// use lxcfs_nri::policy::{Choice, Why};
+/// use lxcfs_nri::{ByDefault, Container, Policy, PodSandbox};
+///
+/// let (pod, container) = (PodSandbox::default(), Container::default());
+/// let choice = |default| Policy { default, ..Policy::default() }.choose(&pod, &container, &mut Vec::new());
+/// assert_eq!(choice(ByDefault::Skip), Choice::Skip(Why::Default));
+/// assert!(matches!(choice(ByDefault::Inject), Choice::Give(_)));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ByDefault {
     /// All files.
@@ -26,6 +36,22 @@ pub enum ByDefault {
 }
 
 /// The node's own rules.
+///
+/// ```
+/// use lxcfs_nri::policy::Choice;
+/// use lxcfs_nri::{ByDefault, Container, Policy, PodSandbox};
+///
+/// let policy = Policy {
+///     default: ByDefault::Inject,
+///     skip_namespaces: vec!["kube-system".to_owned()],
+///     without: vec!["loadavg".to_owned()],
+///     ..Policy::default()
+/// };
+/// let pod = |namespace: &str| PodSandbox { namespace: namespace.to_owned(), ..PodSandbox::default() };
+/// let choice = |pod| policy.choose(&pod, &Container::default(), &mut Vec::new());
+/// assert!(matches!(choice(pod("kube-system")), Choice::Skip(_)));
+/// assert!(matches!(choice(pod("shop")), Choice::Give(files) if !files.contains(&"proc/loadavg")));
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// For containers that say nothing.
@@ -39,6 +65,16 @@ pub struct Policy {
 }
 
 /// What a container gets.
+///
+/// ```
+/// use lxcfs_nri::policy::{Choice, FILES_OF, INJECT};
+/// use lxcfs_nri::{Container, Policy, PodSandbox};
+///
+/// let says = [(INJECT, "true"), (FILES_OF, "meminfo")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+/// let pod = PodSandbox { annotations: says.into(), ..PodSandbox::default() };
+/// let choice = Policy::default().choose(&pod, &Container::default(), &mut Vec::new());
+/// assert_eq!(choice, Choice::Give(vec!["proc/meminfo"]));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     /// These files.
@@ -48,6 +84,15 @@ pub enum Choice {
 }
 
 /// Why a container gets no files.
+///
+/// ```
+/// use lxcfs_nri::policy::{Choice, INJECT, Why};
+/// use lxcfs_nri::{ByDefault, Container, Policy, PodSandbox};
+///
+/// let policy = Policy { default: ByDefault::Inject, ..Policy::default() };
+/// let pod = PodSandbox { annotations: [(INJECT.to_owned(), "false".to_owned())].into(), ..PodSandbox::default() };
+/// assert_eq!(policy.choose(&pod, &Container::default(), &mut Vec::new()), Choice::Skip(Why::Annotation));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
     /// An annotation says so.
@@ -59,6 +104,16 @@ pub enum Why {
 }
 
 /// A value of an annotation that nobody understands.
+///
+/// ```
+/// use lxcfs_nri::policy::{INJECT, NotUnderstood};
+/// use lxcfs_nri::{Container, Policy, PodSandbox};
+///
+/// let pod = PodSandbox { annotations: [(INJECT.to_owned(), "yes".to_owned())].into(), ..PodSandbox::default() };
+/// let mut odd = Vec::new();
+/// let _ = Policy::default().choose(&pod, &Container::default(), &mut odd);
+/// assert_eq!(odd, [NotUnderstood { key: INJECT.to_owned(), value: "yes".to_owned() }]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotUnderstood {
     /// The annotation.
@@ -69,6 +124,19 @@ pub struct NotUnderstood {
 
 impl Policy {
     /// What that container gets. Values that are not understood are put into `odd`, and count as if they were not there.
+    ///
+    /// ```
+    /// use lxcfs_nri::policy::{Choice, INJECT, Why};
+    /// use lxcfs_nri::{Container, Policy, PodSandbox};
+    ///
+    /// // Of one container of a pod.
+    /// let annotations = [(format!("{INJECT}.container.nginx"), "true".to_owned())].into();
+    /// let pod = PodSandbox { annotations, ..PodSandbox::default() };
+    /// let container = |name: &str| Container { name: name.to_owned(), ..Container::default() };
+    /// let choice = |name| Policy::default().choose(&pod, &container(name), &mut Vec::new());
+    /// assert!(matches!(choice("nginx"), Choice::Give(_)));
+    /// assert_eq!(choice("sidecar"), Choice::Skip(Why::Default));
+    /// ```
     #[must_use]
     pub fn choose(&self, pod: &PodSandbox, container: &Container, odd: &mut Vec<NotUnderstood>) -> Choice {
         if self

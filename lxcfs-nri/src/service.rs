@@ -19,6 +19,18 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Who the plugin is, and whose.
+///
+/// ```
+/// use lxcfs_nri::{ByDefault, Options, Policy};
+///
+/// let options = Options {
+///     socket: "/var/run/nri/nri.sock".into(),
+///     name: "lxcfs".to_owned(),
+///     index: "10".to_owned(),
+///     policy: Policy { default: ByDefault::Inject, ..Policy::default() },
+/// };
+/// assert_eq!(options.index.len(), 2);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The runtime's socket.
@@ -32,6 +44,15 @@ pub struct Options {
 }
 
 /// Tells the plugin to end. Its clones tell the same plugin.
+///
+/// ```
+/// use lxcfs_nri::Stop;
+///
+/// let stop = Stop::default();
+/// let of_a_signal = stop.clone();
+/// of_a_signal.stop();
+/// assert!(stop.is_told());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<(Mutex<Stopping>, Condvar)>);
 
@@ -43,6 +64,16 @@ struct Stopping {
 
 impl Stop {
     /// The plugin ends soon, whatever it does or waits for.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_nri::Stop;
+    ///
+    /// let stop = Stop::default();
+    /// stop.stop();
+    /// // It waits no longer.
+    /// stop.wait(Duration::from_secs(3600));
+    /// ```
     pub fn stop(&self) {
         let mut stopping = self.lock();
         stopping.told = true;
@@ -54,6 +85,15 @@ impl Stop {
     }
 
     /// Whether it was told to.
+    ///
+    /// ```
+    /// use lxcfs_nri::Stop;
+    ///
+    /// let stop = Stop::default();
+    /// assert!(!stop.is_told());
+    /// stop.stop();
+    /// assert!(stop.is_told());
+    /// ```
     #[must_use]
     pub fn is_told(&self) -> bool {
         self.lock().told
@@ -71,6 +111,20 @@ impl Stop {
     }
 
     /// Waits that long, or until it is told.
+    ///
+    /// ```
+    /// use std::thread;
+    /// use std::time::Duration;
+    /// use lxcfs_nri::Stop;
+    ///
+    /// let stop = Stop::default();
+    /// let waits = thread::spawn({
+    ///     let stop = stop.clone();
+    ///     move || stop.wait(Duration::from_secs(3600))
+    /// });
+    /// stop.stop();
+    /// waits.join().unwrap();
+    /// ```
     pub fn wait(&self, pause: Duration) {
         let told = self
             .0
@@ -85,6 +139,36 @@ impl Stop {
 /// # Errors
 ///
 /// No thread can be started.
+///
+/// ```
+/// use std::sync::Arc;
+/// use lxcfs_nri::{Available, Give, Given, Health, Options, Policy, Running, Sources, Stop, Unavailable, run};
+///
+/// struct Nothing;
+///
+/// impl Sources for Nothing {
+///     fn look(&mut self) -> Result<Available, Unavailable> {
+///         Err(Unavailable::NotThere("/var/lib/lxcfs".to_owned()))
+///     }
+/// }
+///
+/// impl Give for Nothing {
+///     fn give(&mut self, _: &Running) -> Given {
+///         Given::Gone
+///     }
+/// }
+///
+/// let options = Options {
+///     socket: "/var/run/nri/nri.sock".into(),
+///     name: "lxcfs".to_owned(),
+///     index: "10".to_owned(),
+///     policy: Policy::default(),
+/// };
+/// let stop = Stop::default();
+/// // A signal handler does that; here it is told before it begins.
+/// stop.stop();
+/// run(&options, &mut Nothing, &mut Nothing, &Arc::new(Health::default()), &stop).unwrap();
+/// ```
 pub fn run(
     options: &Options,
     sources: &mut dyn Sources,

@@ -14,6 +14,17 @@ use lxcfs_core::mountinfo::{Mount, mount_of};
 const LOOK: Duration = Duration::from_millis(500);
 
 /// What there is to mount.
+///
+/// ```
+/// use lxcfs_nri::Available;
+///
+/// let available = Available {
+///     dir: "/var/lib/lxcfs".into(),
+///     paths: ["proc/meminfo", "proc/stat"].into(),
+///     propagates: true,
+/// };
+/// assert!(available.has("proc/stat"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Available {
     /// The directory of it.
@@ -26,6 +37,13 @@ pub struct Available {
 
 impl Available {
     /// Whether it has that file.
+    ///
+    /// ```
+    /// use lxcfs_nri::Available;
+    ///
+    /// let available = Available { dir: "/var/lib/lxcfs".into(), paths: ["proc/stat"].into(), propagates: false };
+    /// assert!(available.has("proc/stat") && !available.has("proc/meminfo"));
+    /// ```
     #[must_use]
     pub fn has(&self, file: &str) -> bool {
         self.paths.contains(file)
@@ -33,6 +51,15 @@ impl Available {
 }
 
 /// Why there is nothing to mount.
+///
+/// ```
+/// use lxcfs_nri::{Mounted, Sources, Unavailable};
+///
+/// let empty = tempfile::tempdir().unwrap();
+/// let answer = Mounted::below(empty.path()).unwrap().look();
+/// // On a machine that is very busy there may be none in time.
+/// assert!(matches!(answer, Err(Unavailable::NotThere(_) | Unavailable::Silent(_))));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
     /// The file system is not mounted.
@@ -52,18 +79,57 @@ pub enum Unavailable {
 }
 
 /// Who knows what there is to mount.
+///
+/// ```
+/// use lxcfs_nri::{Available, Sources, Unavailable};
+///
+/// /// What never changes.
+/// struct Always(Available);
+///
+/// impl Sources for Always {
+///     fn look(&mut self) -> Result<Available, Unavailable> {
+///         Ok(self.0.clone())
+///     }
+/// }
+///
+/// let dir = Available { dir: "/var/lib/lxcfs".into(), paths: ["proc/stat"].into(), propagates: true };
+/// assert_eq!(Always(dir.clone()).look(), Ok(dir));
+/// ```
 pub trait Sources: Send {
     /// What there is, at once.
     ///
     /// # Errors
     ///
     /// [`Unavailable`].
+    ///
+    /// ```
+    /// use lxcfs_nri::{Available, Sources, Unavailable};
+    ///
+    /// struct Down;
+    ///
+    /// impl Sources for Down {
+    ///     fn look(&mut self) -> Result<Available, Unavailable> {
+    ///         Err(Unavailable::Silent("/var/lib/lxcfs".to_owned()))
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Down.look().unwrap_err().to_string(), "/var/lib/lxcfs: the daemon does not answer");
+    /// ```
     fn look(&mut self) -> Result<Available, Unavailable>;
 }
 
 type Answer = Result<Available, Unavailable>;
 
 /// The files below the mount point of a daemon. A thread looks at them: one that waits for a dead daemon is not missed.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use lxcfs_nri::{Mounted, Sources};
+///
+/// let available = Mounted::below(Path::new("/var/lib/lxcfs"))?.look()?;
+/// assert!(available.has("proc/meminfo"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Mounted {
     dir: PathBuf,
@@ -79,6 +145,14 @@ impl Mounted {
     /// # Errors
     ///
     /// No thread can be started.
+    ///
+    /// ```
+    /// use lxcfs_nri::{Mounted, Sources};
+    ///
+    /// let empty = tempfile::tempdir().unwrap();
+    /// let mut sources = Mounted::below(empty.path()).unwrap();
+    /// assert!(sources.look().is_err());
+    /// ```
     pub fn below(dir: &Path) -> io::Result<Self> {
         let (ask, asked) = channel();
         let (tell, answers) = channel();

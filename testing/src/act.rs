@@ -33,9 +33,10 @@ pub fn act_if_told(acts: &[Act]) {
     act(arguments);
 }
 
-/// The words of the command that does it.
+/// The words of the command that does it: for a test that puts others before them.
 #[must_use]
-pub(crate) fn words_of_act(name: &str, arguments: &[&str]) -> Vec<String> {
+#[allow(clippy::missing_panics_doc, reason = "the helpers of a test fail as the test does")]
+pub fn words_of_act(name: &str, arguments: &[&str]) -> Vec<String> {
     let program = std::env::current_exe().expect("this program is known");
     let told = std::iter::once(name)
         .chain(arguments.iter().copied())

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::act::words_of_act;
 use crate::cgroup::Cgroup;
 use crate::container::Container;
-use crate::daemon::Daemon;
+use crate::files::Files;
 use crate::pid_namespace::Birth;
 use crate::running::{Finished, Running};
 
@@ -15,7 +15,7 @@ use crate::running::{Finished, Running};
 pub struct Caller<'a> {
     container: Option<&'a Container<'a>>,
     cgroup: Option<&'a Cgroup>,
-    files_of: Option<&'a Daemon>,
+    files_of: Option<&'a Files>,
 }
 
 impl<'a> Caller<'a> {
@@ -43,12 +43,12 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// In a mount namespace of its own, with a `/proc` of its pid namespace and the files of that daemon over it and over
-    /// `/sys`.
+    /// In a mount namespace of its own, with a `/proc` of its pid namespace and these files, such as a daemon's, over it and
+    /// over `/sys`.
     #[must_use]
-    pub fn with_files_of(self, daemon: &'a Daemon) -> Self {
+    pub fn with_files_of(self, files: &'a Files) -> Self {
         Self {
-            files_of: Some(daemon),
+            files_of: Some(files),
             ..self
         }
     }
@@ -101,9 +101,9 @@ impl<'a> Caller<'a> {
         }
         // The number of the first process in the numbering of the mounted /proc.
         let mut init = self.container.map(Container::init);
-        if let Some(daemon) = self.files_of {
+        if let Some(files) = self.files_of {
             let _ = writeln!(script, "mount -t proc proc /proc");
-            for (from, to) in daemon.binds() {
+            for (from, to) in files.binds() {
                 let _ = writeln!(script, "mount --bind '{from}' '{to}'");
             }
             init = init.map(|_| 1);

@@ -1,5 +1,6 @@
 //! A cgroup of a test's own, in all hierarchies.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,26 +27,26 @@ impl Cgroup {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("lxcfs-test-{}-{number}", std::process::id());
         let roots = hierarchies().into_iter().filter(Hierarchy::is_writable);
-        Self::make(roots.map(|one| (one.mount.clone(), one)), &name, Some(limits))
+        Self::make(roots.map(|one| (one.mount.clone(), one)), name.as_ref(), Some(limits))
     }
 
     /// Makes one below this one, with limits: on v2 there can be no process in this one then.
     #[must_use]
-    pub fn child(&self, name: &str, limits: &Limits) -> Self {
-        Self::make(self.as_above(), name, Some(limits))
+    pub fn child(&self, name: impl AsRef<OsStr>, limits: &Limits) -> Self {
+        Self::make(self.as_above(), name.as_ref(), Some(limits))
     }
 
     /// Makes one below this one that only groups: there can be processes here and there.
     #[must_use]
     pub fn group(&self, name: &str) -> Self {
-        Self::make(self.as_above(), name, None)
+        Self::make(self.as_above(), name.as_ref(), None)
     }
 
     fn as_above(&self) -> impl Iterator<Item = (PathBuf, Hierarchy)> {
         self.levels.iter().map(|(one, dir)| (dir.clone(), one.clone()))
     }
 
-    fn make(above: impl Iterator<Item = (PathBuf, Hierarchy)>, name: &str, limits: Option<&Limits>) -> Self {
+    fn make(above: impl Iterator<Item = (PathBuf, Hierarchy)>, name: &OsStr, limits: Option<&Limits>) -> Self {
         let mut made = Self { levels: Vec::new() };
         for (parent, hierarchy) in above {
             if hierarchy.version == Version::V2 && limits.is_some() {

@@ -1,6 +1,7 @@
 //! A daemon that shows files, on a mount point of its own.
 
 use std::fs::{self, File};
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
+use crate::files::Files;
 use crate::patience::{PATIENCE, becomes_true};
 
 /// No test takes that long, unless it is told to do more than usual: then `LXCFS_TESTS_LIFETIME` is more seconds. When a daemon
@@ -26,6 +28,7 @@ fn lifetime() -> Duration {
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
+    files: Files,
     dir: TempDir,
     _killer: Sender<()>,
 }
@@ -42,6 +45,7 @@ impl Daemon {
         let killer = kill_later(child.id());
         let mut daemon = Self {
             child,
+            files: Files::at(dir.path().join("mount")),
             dir,
             _killer: killer,
         };
@@ -54,52 +58,10 @@ impl Daemon {
         daemon
     }
 
-    /// Its mount point.
-    #[must_use]
-    pub fn mount(&self) -> PathBuf {
-        self.dir.path().join("mount")
-    }
-
-    /// The path of a file below its mount point.
-    #[must_use]
-    pub fn file(&self, path: &str) -> String {
-        format!("{}/{path}", self.mount().display())
-    }
-
     /// Where it writes its process id to.
     #[must_use]
     pub fn pid_file(&self) -> PathBuf {
         self.dir.path().join("pid")
-    }
-
-    /// Whether it is mounted. Asks mountinfo: to look at the mount point itself may take for ever.
-    #[must_use]
-    pub fn is_mounted(&self) -> bool {
-        let mount = self.mount();
-        let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap();
-        mountinfo
-            .lines()
-            .any(|line| line.split(' ').nth(4).map(Path::new) == Some(&mount))
-    }
-
-    /// Its files, and what they go over in a container.
-    #[must_use]
-    pub fn binds(&self) -> Vec<(String, String)> {
-        let files = |dir: &str| -> Vec<String> {
-            let mut names: Vec<_> = fs::read_dir(self.file(dir))
-                .unwrap_or_else(|error| panic!("{dir}: {error}"))
-                .map(|entry| format!("{dir}/{}", entry.unwrap().file_name().to_str().unwrap()))
-                .collect();
-            names.sort();
-            names
-        };
-        let proc = files("proc").into_iter().filter(|path| path != "proc/pressure");
-        let pressure = files("proc/pressure");
-        proc.chain(pressure)
-            .chain(["sys/devices/system/cpu".to_owned()])
-            .map(|path| (self.file(&path), format!("/{path}")))
-            .filter(|(_, to)| Path::new(to).exists())
-            .collect()
     }
 
     /// Its process id.
@@ -154,6 +116,15 @@ impl Daemon {
             self.log()
         );
         self.child.wait().unwrap()
+    }
+}
+
+/// What it shows.
+impl Deref for Daemon {
+    type Target = Files;
+
+    fn deref(&self) -> &Files {
+        &self.files
     }
 }
 

@@ -65,6 +65,11 @@ pub fn machine_has(all: &[Machine]) -> bool {
     missing.is_none()
 }
 
+/// Says that this test is skipped, as the kernel does not have what it needs: that is no matter of how tests are run.
+pub fn kernel_lacks(needs: &str) {
+    say(needs);
+}
+
 /// Says that this test is skipped, and what it needs; a failure where the environment says that it must run.
 pub fn skipped(needs: &str) {
     assert!(

@@ -26,6 +26,8 @@ pub(super) fn status(at_ms: u64, containers: Vec<Container>) -> Status {
         workers_died: 0,
         counts: lxcfs_fuse::Counts::default(),
         gauges: None,
+        reads: std::collections::BTreeMap::new(),
+        latency: Latency::default(),
         containers,
     }
 }

@@ -3,6 +3,19 @@
 use crate::cpu_list::CpuId;
 
 /// A CPU quota: `quota_usec` of CPU time in every `period_usec` of real time.
+///
+/// ```
+/// use lxcfs_core::MemorySource;
+/// use lxcfs_core::cgroup::{CgroupReader, Cgroups, CpuBandwidth};
+///
+/// let machine = MemorySource::new()
+///     .with("/sys/fs/cgroup/web/cpu.max", "max 100000\n")
+///     .with("/sys/fs/cgroup/web/ct/cpu.max", "150000 100000\n")
+///     .with("/sys/fs/cgroup/web/ct/cgroup.procs", "");
+/// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web/ct");
+/// let quota = CgroupReader::new(&machine, &cgroups).cpu_bandwidth().unwrap();
+/// assert_eq!(quota, Some(CpuBandwidth { quota_usec: 150_000, period_usec: 100_000, levels_up: 0 }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CpuBandwidth {
     /// The CPU time in a period, in microseconds.
@@ -24,6 +37,13 @@ impl CpuBandwidth {
     }
 
     /// The quota as thousandths of a CPU, at least 1.
+    ///
+    /// ```
+    /// use lxcfs_core::cgroup::CpuBandwidth;
+    ///
+    /// let quota = CpuBandwidth { quota_usec: 150_000, period_usec: 100_000, levels_up: 0 };
+    /// assert_eq!(quota.milli_cpus(), 1500);
+    /// ```
     #[must_use]
     pub fn milli_cpus(&self) -> u64 {
         let milli = u128::from(self.quota_usec)
@@ -35,6 +55,13 @@ impl CpuBandwidth {
 }
 
 /// CPU time by kind, in nanoseconds.
+///
+/// ```
+/// use lxcfs_core::cgroup::CpuTimes;
+///
+/// let used = CpuTimes { user: 3_000_000, nice: 0, system: 1_000_000 };
+/// assert_eq!(used.total(), 4_000_000);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "save", derive(serde::Serialize, serde::Deserialize))]
 pub struct CpuTimes {
@@ -48,12 +75,25 @@ pub struct CpuTimes {
 
 impl CpuTimes {
     /// All of it.
+    ///
+    /// ```
+    /// use lxcfs_core::cgroup::CpuTimes;
+    ///
+    /// assert_eq!(CpuTimes { user: 5, nice: 1, system: 2 }.total(), 8);
+    /// ```
     #[must_use]
     pub fn total(&self) -> u64 {
         self.user.saturating_add(self.nice).saturating_add(self.system)
     }
 
     /// What has come since `earlier`; 0 where a counter fell.
+    ///
+    /// ```
+    /// use lxcfs_core::cgroup::CpuTimes;
+    ///
+    /// let (before, now) = (CpuTimes { user: 5, nice: 0, system: 2 }, CpuTimes { user: 9, nice: 0, system: 1 });
+    /// assert_eq!(now.since(&before), CpuTimes { user: 4, nice: 0, system: 0 });
+    /// ```
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         Self {
@@ -64,6 +104,14 @@ impl CpuTimes {
     }
 
     /// Both together.
+    ///
+    /// ```
+    /// use lxcfs_core::cgroup::CpuTimes;
+    ///
+    /// let on_two_cpus = [CpuTimes { user: 5, nice: 0, system: 2 }, CpuTimes { user: 1, nice: 0, system: 1 }];
+    /// let both = on_two_cpus.iter().fold(CpuTimes::default(), |sum, one| sum.plus(one));
+    /// assert_eq!(both, CpuTimes { user: 6, nice: 0, system: 3 });
+    /// ```
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         Self {
@@ -75,6 +123,17 @@ impl CpuTimes {
 }
 
 /// The CPU time that a cgroup has used since it was made.
+///
+/// ```
+/// use lxcfs_core::MemorySource;
+/// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+///
+/// let machine = MemorySource::new().with("/sys/fs/cgroup/web/cpu.stat", "user_usec 6000\nsystem_usec 3000\n");
+/// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+/// let time = CgroupReader::new(&machine, &cgroups).cpu_time().unwrap().unwrap();
+/// assert_eq!((time.total.user, time.total.system), (6_000_000, 3_000_000));
+/// assert!(time.per_cpu.is_empty(), "v2 does not tell the CPUs");
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "save", derive(serde::Serialize, serde::Deserialize))]
 pub struct CpuTime {

@@ -8,6 +8,23 @@ use crate::files::Fact;
 use crate::parse;
 
 /// Where a fact came from.
+///
+/// ```
+/// use lxcfs_core::{Fact, MemorySource};
+/// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+///
+/// let machine = MemorySource::new()
+///     .with("/sys/fs/cgroup/pod/memory.max", "268435456\n")
+///     .with("/sys/fs/cgroup/pod/memory.current", "4096\n")
+///     .with("/sys/fs/cgroup/pod/memory.stat", "anon 4096\n")
+///     .with("/sys/fs/cgroup/pod/ct/memory.max", "max\n")
+///     .with("/sys/fs/cgroup/pod/ct/memory.current", "4096\n")
+///     .with("/sys/fs/cgroup/pod/ct/memory.stat", "anon 4096\n");
+/// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/pod/ct");
+/// let evidence = CgroupReader::new(&machine, &cgroups).evidence(Fact::MemoryLimit).unwrap().unwrap();
+/// assert_eq!(evidence.file.to_str(), Some("/sys/fs/cgroup/pod/memory.max"));
+/// assert_eq!((evidence.levels_up, evidence.value.as_str()), (Some(1), "268435456"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evidence {
     /// The file.
@@ -68,6 +85,19 @@ impl CgroupReader<'_> {
     /// # Errors
     ///
     /// [`CaptureError`] where the cgroup has gone or a file cannot be read.
+    ///
+    /// ```
+    /// use lxcfs_core::{Fact, MemorySource};
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+    ///
+    /// let machine = MemorySource::new().with("/sys/fs/cgroup/web/cpu.max", "max 100000\n");
+    /// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+    /// let evidence = CgroupReader::new(&machine, &cgroups).evidence(Fact::CpuQuota).unwrap().unwrap();
+    /// assert_eq!((evidence.levels_up, evidence.value.as_str()), (Some(0), "max"));
+    ///
+    /// let of_the_host = CgroupReader::new(&machine, &Cgroups::none()).evidence(Fact::CpuQuota).unwrap();
+    /// assert_eq!(of_the_host, None);
+    /// ```
     pub fn evidence(&self, fact: Fact) -> Result<Option<Evidence>, CaptureError> {
         let Some((controller, v1, v2)) = home(fact) else {
             return Ok(None);
@@ -103,7 +133,7 @@ impl CgroupReader<'_> {
     /// # Errors
     ///
     /// As [`evidence`](Self::evidence).
-    pub fn evidence_of(&self, controller: Controller, name: &str) -> Result<Option<Evidence>, CaptureError> {
+    pub(crate) fn evidence_of(&self, controller: Controller, name: &str) -> Result<Option<Evidence>, CaptureError> {
         match self.confined(controller) {
             Some(path) => self.evidence_in(path, name, None),
             None => Ok(None),
@@ -115,7 +145,7 @@ impl CgroupReader<'_> {
     /// # Errors
     ///
     /// As [`evidence`](Self::evidence).
-    pub fn hugetlb_evidence(&self, size_kib: u64) -> Result<Option<Evidence>, CaptureError> {
+    pub(crate) fn hugetlb_evidence(&self, size_kib: u64) -> Result<Option<Evidence>, CaptureError> {
         let Some(path) = self.confined(Controller::Hugetlb) else {
             return Ok(None);
         };

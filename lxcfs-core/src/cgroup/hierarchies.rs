@@ -13,6 +13,15 @@ use crate::mountinfo::Mount;
 use crate::parse;
 
 /// One mounted hierarchy.
+///
+/// ```
+/// use lxcfs_core::cgroup::{Hierarchies, Version};
+///
+/// let hierarchies = Hierarchies::parse(b"30 23 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+/// let memory = hierarchies.iter().next().unwrap();
+/// assert_eq!((memory.version, memory.mount.to_str()), (Version::V1, Some("/sys/fs/cgroup/memory")));
+/// assert_eq!(memory.controllers, ["memory"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hierarchy {
     /// Which interface it has.
@@ -26,6 +35,15 @@ pub struct Hierarchy {
 }
 
 /// All the hierarchies of a host.
+///
+/// ```
+/// use lxcfs_core::cgroup::{Controller, Hierarchies};
+///
+/// let hierarchies = Hierarchies::parse(b"35 24 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+/// let cgroups = hierarchies.cgroups(b"0::/system.slice/web.service\n");
+/// let memory = cgroups.get(Controller::Memory).unwrap();
+/// assert_eq!(memory.dir().to_str(), Some("/sys/fs/cgroup/system.slice/web.service"));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hierarchies {
     all: Vec<Hierarchy>,
@@ -35,6 +53,17 @@ impl Hierarchies {
     /// Finds the hierarchies in the text of a `/proc/PID/mountinfo`.
     ///
     /// A hierarchy that is mounted several times is taken from where its own root is mounted, at the shortest path.
+    ///
+    /// ```
+    /// use lxcfs_core::cgroup::Hierarchies;
+    ///
+    /// let hybrid = Hierarchies::parse(
+    ///     b"30 23 0:26 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n\
+    ///       31 23 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n\
+    ///       32 23 0:28 / /proc rw - proc proc rw\n",
+    /// );
+    /// assert_eq!(hybrid.iter().count(), 2);
+    /// ```
     #[must_use]
     pub fn parse(mountinfo: &[u8]) -> Self {
         let mut all: Vec<Hierarchy> = parse::lines(mountinfo).filter_map(mount_line).collect();
@@ -52,17 +81,39 @@ impl Hierarchies {
     }
 
     /// The mounted hierarchies.
+    ///
+    /// ```
+    /// use lxcfs_core::cgroup::{Hierarchies, Version};
+    ///
+    /// let hierarchies = Hierarchies::parse(b"35 24 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+    /// assert!(hierarchies.iter().all(|one| one.version == Version::V2));
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = &Hierarchy> {
         self.all.iter()
     }
 
     /// Whether the host has no cgroups at all.
+    ///
+    /// ```
+    /// use lxcfs_core::cgroup::Hierarchies;
+    ///
+    /// assert!(Hierarchies::parse(b"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n").is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
     /// The cgroups of a process, from the text of its `/proc/PID/cgroup`.
+    ///
+    /// ```
+    /// use lxcfs_core::cgroup::{Controller, Hierarchies};
+    ///
+    /// let hierarchies = Hierarchies::parse(b"30 23 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+    /// let cgroups = hierarchies.cgroups(b"4:memory:/docker/1f\n");
+    /// assert_eq!(cgroups.get(Controller::Memory).unwrap().path().to_str(), Some("/docker/1f"));
+    /// assert_eq!(cgroups.get(Controller::Io), None, "no hierarchy has it");
+    /// ```
     #[must_use]
     pub fn cgroups(&self, proc_pid_cgroup: &[u8]) -> Cgroups {
         Controller::ALL.into_iter().fold(Cgroups::none(), |all, controller| {

@@ -10,6 +10,23 @@ use crate::parse;
 use crate::source::{Source, SourceError, SourceErrorKind};
 
 /// A limit, and which level of the hierarchy sets it.
+///
+/// ```
+/// use lxcfs_core::MemorySource;
+/// use lxcfs_core::cgroup::{CgroupReader, Cgroups, Limit};
+///
+/// let machine = MemorySource::new()
+///     .with("/sys/fs/cgroup/pod/memory.max", "1048576\n")
+///     .with("/sys/fs/cgroup/pod/memory.current", "0\n")
+///     .with("/sys/fs/cgroup/pod/memory.stat", "")
+///     .with("/sys/fs/cgroup/pod/ct/memory.max", "2097152\n")
+///     .with("/sys/fs/cgroup/pod/ct/memory.current", "0\n")
+///     .with("/sys/fs/cgroup/pod/ct/memory.stat", "");
+/// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/pod/ct");
+/// let memory = CgroupReader::new(&machine, &cgroups).memory().unwrap().unwrap();
+/// // The pod's limit is the tighter one.
+/// assert_eq!(memory.limit, Some(Limit { value: 1_048_576, levels_up: 1 }));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     /// The limit in the unit of its file.
@@ -21,7 +38,7 @@ pub struct Limit {
 impl Limit {
     /// The tighter of two: the lower value; of equal ones, the nearer.
     #[must_use]
-    pub fn tighter(self, other: Option<Self>) -> Self {
+    pub(crate) fn tighter(self, other: Option<Self>) -> Self {
         match other {
             Some(other) if (other.value, other.levels_up) < (self.value, self.levels_up) => other,
             _ => self,

@@ -4,6 +4,20 @@ use super::level::{self, Limit};
 use crate::parse;
 
 /// What a cgroup accounts for as memory. All in bytes.
+///
+/// ```
+/// use lxcfs_core::MemorySource;
+/// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+///
+/// let machine = MemorySource::new()
+///     .with("/sys/fs/cgroup/web/memory.max", "268435456\n")
+///     .with("/sys/fs/cgroup/web/memory.current", "67108864\n")
+///     .with("/sys/fs/cgroup/web/memory.stat", "anon 50331648\nfile 16777216\ninactive_file 16777216\n");
+/// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+/// let memory = CgroupReader::new(&machine, &cgroups).memory().unwrap().unwrap();
+/// assert_eq!((memory.usage, memory.stat.anon), (64 << 20, 48 << 20));
+/// assert_eq!((memory.free, memory.available), (Some(192 << 20), Some(208 << 20)));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Memory {
     /// The tightest `memory.max` on the way up; `None` where no level has one.
@@ -44,6 +58,21 @@ macro_rules! memory_stat {
     ($($(#[$doc:meta])* $field:ident: $v2:literal $(or $v1:literal)?,)*) => {
         /// The fields of `memory.stat` that virtual files show, in v2's names. All in bytes; 0 where the kernel does not
         /// account for it.
+        ///
+        /// ```
+        /// use lxcfs_core::MemorySource;
+        /// use lxcfs_core::cgroup::{CgroupPath, CgroupReader, Cgroups, Controller, Version};
+        ///
+        /// // v1 says `rss` and `cache` for what v2 calls `anon` and `file`.
+        /// let machine = MemorySource::new()
+        ///     .with("/sys/fs/cgroup/memory/web/memory.limit_in_bytes", "9223372036854771712\n")
+        ///     .with("/sys/fs/cgroup/memory/web/memory.usage_in_bytes", "12288\n")
+        ///     .with("/sys/fs/cgroup/memory/web/memory.stat", "total_cache 4096\ntotal_rss 8192\n");
+        /// let cgroup = CgroupPath::new(Version::V1, "/sys/fs/cgroup/memory", "/web");
+        /// let cgroups = Cgroups::none().with(Controller::Memory, cgroup);
+        /// let stat = CgroupReader::new(&machine, &cgroups).memory().unwrap().unwrap().stat;
+        /// assert_eq!((stat.anon, stat.file), (8192, 4096));
+        /// ```
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub struct MemoryStat {
             $($(#[$doc])* pub $field: u64,)*
@@ -132,7 +161,7 @@ impl MemoryStat {
     /// What the kernel could give back without swapping: file pages on both lists and reclaimable slab, less what first
     /// has to be written.
     #[must_use]
-    pub fn reclaimable(&self) -> u64 {
+    pub(crate) fn reclaimable(&self) -> u64 {
         self.active_file
             .saturating_add(self.inactive_file)
             .saturating_add(self.slab_reclaimable)
@@ -142,12 +171,24 @@ impl MemoryStat {
 
     /// All slab memory.
     #[must_use]
-    pub fn slab(&self) -> u64 {
+    pub(crate) fn slab(&self) -> u64 {
         self.slab_reclaimable.saturating_add(self.slab_unreclaimable)
     }
 }
 
 /// What a cgroup accounts for as swap. All in bytes.
+///
+/// ```
+/// use lxcfs_core::MemorySource;
+/// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+///
+/// let machine = MemorySource::new()
+///     .with("/sys/fs/cgroup/web/memory.swap.max", "1048576\n")
+///     .with("/sys/fs/cgroup/web/memory.swap.current", "4096\n");
+/// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+/// let swap = CgroupReader::new(&machine, &cgroups).swap().unwrap().unwrap();
+/// assert_eq!((swap.usage, swap.free), (4096, Some(1_044_480)));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swap {
     /// The tightest limit on the way up; `None` where no level has one.
@@ -159,6 +200,18 @@ pub struct Swap {
 }
 
 /// Huge pages of one size. All in bytes.
+///
+/// ```
+/// use lxcfs_core::MemorySource;
+/// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+///
+/// let machine = MemorySource::new()
+///     .with("/sys/fs/cgroup/web/hugetlb.2MB.max", "4194304\n")
+///     .with("/sys/fs/cgroup/web/hugetlb.2MB.current", "2097152\n");
+/// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+/// let pages = CgroupReader::new(&machine, &cgroups).hugetlb(2048).unwrap().unwrap();
+/// assert_eq!((pages.limit.unwrap().value, pages.usage), (4 << 20, 2 << 20));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hugetlb {
     /// The tightest limit on the way up; `None` where no level has one.

@@ -35,6 +35,19 @@ use crate::error::CaptureError;
 use crate::source::Source;
 
 /// Reads what the container's cgroups account for and limit.
+///
+/// ```
+/// use lxcfs_core::MemorySource;
+/// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+///
+/// let machine = MemorySource::new()
+///     .with("/sys/fs/cgroup/web/cpu.max", "50000 100000\n")
+///     .with("/sys/fs/cgroup/web/cpuset.cpus.effective", "0-3\n");
+/// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+/// let reader = CgroupReader::new(&machine, &cgroups);
+/// assert_eq!(reader.cpu_bandwidth().unwrap().unwrap().milli_cpus(), 500);
+/// assert_eq!(reader.cpuset().unwrap().unwrap().to_string(), "0-3");
+/// ```
 #[derive(Clone, Copy)]
 pub struct CgroupReader<'a> {
     source: &'a dyn Source,
@@ -54,12 +67,31 @@ pub(crate) type Reading<T> = Result<Option<T>, CaptureError>;
 
 impl<'a> CgroupReader<'a> {
     /// A reader of those cgroups.
+    ///
+    /// ```
+    /// use lxcfs_core::MemorySource;
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+    ///
+    /// let (machine, cgroups) = (MemorySource::new(), Cgroups::none());
+    /// // In no cgroup nothing is limited.
+    /// assert_eq!(CgroupReader::new(&machine, &cgroups).memory().unwrap(), None);
+    /// ```
     #[must_use]
     pub fn new(source: &'a dyn Source, cgroups: &'a Cgroups) -> Self {
         Self { source, cgroups }
     }
 
     /// The container's cgroup for that controller, unless it is the root of the hierarchy.
+    ///
+    /// ```
+    /// use lxcfs_core::MemorySource;
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups, Controller};
+    ///
+    /// let machine = MemorySource::new();
+    /// let (root, web) = (Cgroups::unified("/sys/fs/cgroup", "/"), Cgroups::unified("/sys/fs/cgroup", "/web"));
+    /// assert!(CgroupReader::new(&machine, &root).confined(Controller::Memory).is_none());
+    /// assert!(CgroupReader::new(&machine, &web).confined(Controller::Memory).is_some());
+    /// ```
     #[must_use]
     pub fn confined(&self, controller: Controller) -> Option<&'a CgroupPath> {
         self.cgroups.get(controller).filter(|path| !path.is_root())
@@ -70,6 +102,24 @@ impl<'a> CgroupReader<'a> {
     /// # Errors
     ///
     /// [`CaptureError`] where the cgroup has gone or a file cannot be read.
+    ///
+    /// ```
+    /// use lxcfs_core::{CaptureError, MemorySource, SourceErrorKind};
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+    ///
+    /// let mut machine = MemorySource::new()
+    ///     .with("/sys/fs/cgroup/web/memory.max", "max\n")
+    ///     .with("/sys/fs/cgroup/web/memory.current", "4096\n")
+    ///     .with("/sys/fs/cgroup/web/memory.stat", "anon 4096\n");
+    /// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+    /// let memory = CgroupReader::new(&machine, &cgroups).memory().unwrap().unwrap();
+    /// assert_eq!((memory.limit, memory.usage), (None, 4096));
+    ///
+    /// // A cgroup that has been removed is an error, not its parent's numbers.
+    /// machine = MemorySource::new();
+    /// let error = CgroupReader::new(&machine, &cgroups).memory().unwrap_err();
+    /// assert!(matches!(error, CaptureError::Source(error) if error.kind == SourceErrorKind::Gone));
+    /// ```
     pub fn memory(&self) -> Result<Option<Memory>, CaptureError> {
         let Some(path) = self.confined(Controller::Memory) else {
             return Ok(None);
@@ -85,6 +135,18 @@ impl<'a> CgroupReader<'a> {
     /// # Errors
     ///
     /// As [`memory`](Self::memory).
+    ///
+    /// ```
+    /// use lxcfs_core::MemorySource;
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+    ///
+    /// let machine = MemorySource::new()
+    ///     .with("/sys/fs/cgroup/web/memory.swap.max", "0\n")
+    ///     .with("/sys/fs/cgroup/web/memory.swap.current", "0\n");
+    /// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+    /// let swap = CgroupReader::new(&machine, &cgroups).swap().unwrap().unwrap();
+    /// assert_eq!(swap.limit.unwrap().value, 0);
+    /// ```
     pub fn swap(&self) -> Result<Option<Swap>, CaptureError> {
         let Some(path) = self.confined(Controller::Memory) else {
             return Ok(None);
@@ -100,6 +162,18 @@ impl<'a> CgroupReader<'a> {
     /// # Errors
     ///
     /// As [`memory`](Self::memory).
+    ///
+    /// ```
+    /// use lxcfs_core::MemorySource;
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+    ///
+    /// let machine = MemorySource::new()
+    ///     .with("/sys/fs/cgroup/web/hugetlb.1GB.max", "max\n")
+    ///     .with("/sys/fs/cgroup/web/hugetlb.1GB.current", "0\n");
+    /// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+    /// let pages = CgroupReader::new(&machine, &cgroups).hugetlb(1 << 20).unwrap().unwrap();
+    /// assert_eq!(pages.limit, None);
+    /// ```
     pub fn hugetlb(&self, size_kib: u64) -> Result<Option<Hugetlb>, CaptureError> {
         let Some(path) = self.confined(Controller::Hugetlb) else {
             return Ok(None);
@@ -116,6 +190,19 @@ impl<'a> CgroupReader<'a> {
     /// # Errors
     ///
     /// As [`memory`](Self::memory).
+    ///
+    /// ```
+    /// use lxcfs_core::MemorySource;
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups, Controller, CgroupPath, Version};
+    ///
+    /// let machine = MemorySource::new()
+    ///     .with("/sys/fs/cgroup/cpu/web/cpu.cfs_quota_us", "200000\n")
+    ///     .with("/sys/fs/cgroup/cpu/web/cpu.cfs_period_us", "100000\n");
+    /// let cgroup = CgroupPath::new(Version::V1, "/sys/fs/cgroup/cpu", "/web");
+    /// let cgroups = Cgroups::none().with(Controller::Cpu, cgroup);
+    /// let quota = CgroupReader::new(&machine, &cgroups).cpu_bandwidth().unwrap().unwrap();
+    /// assert_eq!(quota.milli_cpus(), 2000);
+    /// ```
     pub fn cpu_bandwidth(&self) -> Result<Option<CpuBandwidth>, CaptureError> {
         let Some(path) = self.confined(Controller::Cpu) else {
             return Ok(None);
@@ -131,6 +218,16 @@ impl<'a> CgroupReader<'a> {
     /// # Errors
     ///
     /// As [`memory`](Self::memory).
+    ///
+    /// ```
+    /// use lxcfs_core::MemorySource;
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+    ///
+    /// let machine = MemorySource::new().with("/sys/fs/cgroup/web/cpu.stat", "user_usec 1500\nsystem_usec 500\n");
+    /// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+    /// let time = CgroupReader::new(&machine, &cgroups).cpu_time().unwrap().unwrap();
+    /// assert_eq!(time.total.total(), 2_000_000, "in nanoseconds");
+    /// ```
     pub fn cpu_time(&self) -> Result<Option<CpuTime>, CaptureError> {
         let Some(path) = self.confined(Controller::CpuTime) else {
             return Ok(None);
@@ -146,6 +243,16 @@ impl<'a> CgroupReader<'a> {
     /// # Errors
     ///
     /// As [`memory`](Self::memory).
+    ///
+    /// ```
+    /// use lxcfs_core::MemorySource;
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+    ///
+    /// let machine = MemorySource::new().with("/sys/fs/cgroup/web/cpuset.cpus.effective", "2-3\n");
+    /// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+    /// let cpus = CgroupReader::new(&machine, &cgroups).cpuset().unwrap().unwrap();
+    /// assert_eq!(cpus.len(), 2);
+    /// ```
     pub fn cpuset(&self) -> Result<Option<CpuList>, CaptureError> {
         let Some(path) = self.confined(Controller::Cpuset) else {
             return Ok(None);
@@ -161,6 +268,17 @@ impl<'a> CgroupReader<'a> {
     /// # Errors
     ///
     /// As [`memory`](Self::memory).
+    ///
+    /// ```
+    /// use lxcfs_core::MemorySource;
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+    ///
+    /// let machine = MemorySource::new()
+    ///     .with("/sys/fs/cgroup/web/io.stat", "8:0 rbytes=4096 wbytes=0 rios=1 wios=0 dbytes=0 dios=0\n");
+    /// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+    /// let devices = CgroupReader::new(&machine, &cgroups).io().unwrap().unwrap();
+    /// assert_eq!(devices[0].read.bytes, 4096);
+    /// ```
     pub fn io(&self) -> Result<Option<Vec<IoDevice>>, CaptureError> {
         let Some(path) = self.confined(Controller::Io) else {
             return Ok(None);
@@ -176,6 +294,16 @@ impl<'a> CgroupReader<'a> {
     /// # Errors
     ///
     /// As [`memory`](Self::memory).
+    ///
+    /// ```
+    /// use lxcfs_core::MemorySource;
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+    ///
+    /// let text = "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
+    /// let machine = MemorySource::new().with("/sys/fs/cgroup/web/io.pressure", text);
+    /// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+    /// assert_eq!(CgroupReader::new(&machine, &cgroups).pressure("io").unwrap().unwrap(), text);
+    /// ```
     pub fn pressure(&self, kind: &str) -> Result<Option<Bytes>, CaptureError> {
         let Some(path) = self.confined(Controller::Pressure) else {
             return Ok(None);
@@ -187,6 +315,16 @@ impl<'a> CgroupReader<'a> {
     }
 
     /// The kernel's file with that pressure: who writes a trigger to it is told when the container's tasks stall.
+    ///
+    /// ```
+    /// use lxcfs_core::MemorySource;
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+    ///
+    /// let machine = MemorySource::new();
+    /// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+    /// let file = CgroupReader::new(&machine, &cgroups).pressure_file("memory").unwrap();
+    /// assert_eq!(file.to_str(), Some("/sys/fs/cgroup/web/memory.pressure"));
+    /// ```
     #[must_use]
     pub fn pressure_file(&self, kind: &str) -> Option<PathBuf> {
         let path = self.confined(Controller::Pressure)?;
@@ -201,6 +339,17 @@ impl<'a> CgroupReader<'a> {
     /// # Errors
     ///
     /// As [`memory`](Self::memory).
+    ///
+    /// ```
+    /// use lxcfs_core::MemorySource;
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups, Controller, CgroupPath, Version};
+    ///
+    /// let machine = MemorySource::new()
+    ///     .with("/sys/fs/cgroup/memory/web/memory.kmem.slabinfo", "slabinfo - version: 2.1\n# name\ndentry 1 2 3\n");
+    /// let cgroup = CgroupPath::new(Version::V1, "/sys/fs/cgroup/memory", "/web");
+    /// let cgroups = Cgroups::none().with(Controller::Memory, cgroup);
+    /// assert!(CgroupReader::new(&machine, &cgroups).slabinfo().unwrap().unwrap().ends_with(b"dentry 1 2 3\n"));
+    /// ```
     pub fn slabinfo(&self) -> Result<Option<Bytes>, CaptureError> {
         let Some(path) = self.confined(Controller::Memory) else {
             return Ok(None);
@@ -217,6 +366,17 @@ impl<'a> CgroupReader<'a> {
     /// # Errors
     ///
     /// As [`memory`](Self::memory).
+    ///
+    /// ```
+    /// use lxcfs_core::MemorySource;
+    /// use lxcfs_core::cgroup::{CgroupReader, Cgroups};
+    ///
+    /// let machine = MemorySource::new()
+    ///     .with("/sys/fs/cgroup/web/cgroup.procs", "4700\n")
+    ///     .with("/sys/fs/cgroup/web/workers/cgroup.procs", "4711\n4712\n");
+    /// let cgroups = Cgroups::unified("/sys/fs/cgroup", "/web");
+    /// assert_eq!(CgroupReader::new(&machine, &cgroups).processes(100).unwrap().unwrap(), [4700, 4711, 4712]);
+    /// ```
     pub fn processes(&self, most: usize) -> Result<Option<Vec<u32>>, CaptureError> {
         let Some(path) = self.confined(Controller::Tasks) else {
             return Ok(None);

@@ -25,6 +25,15 @@ use crate::text::Text;
 use crate::view::ContainerView;
 
 /// One row of [`TABLE`]: a virtual file, or a directory whose contents depend on the container.
+///
+/// ```
+/// use lxcfs_core::TABLE;
+///
+/// for file in TABLE {
+///     println!("/{}: {}", file.path, file.about);
+/// }
+/// assert!(TABLE.iter().any(|file| file.path == "proc/meminfo"));
+/// ```
 #[derive(Debug)]
 pub struct VirtualFile {
     /// Its path below the mount point, and below `/` on the host: `proc/meminfo`.
@@ -37,6 +46,14 @@ pub struct VirtualFile {
 }
 
 /// What one line of a virtual file means.
+///
+/// ```
+/// use lxcfs_core::{Class, Fact, find};
+///
+/// let line = find("meminfo").unwrap().file.line("MemTotal").unwrap();
+/// assert_eq!(line.class, Class::Container);
+/// assert!(line.from.contains(&Fact::MemoryLimit));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Line {
     /// The first word of the line, without its colon; `*` stands for any other.
@@ -50,6 +67,15 @@ pub struct Line {
 }
 
 /// To whom the value of a line belongs.
+///
+/// ```
+/// use lxcfs_core::{Class, TABLE};
+///
+/// // What is not accounted for a cgroup is not shown.
+/// let meminfo = TABLE.iter().find(|file| file.path == "proc/meminfo").unwrap();
+/// let zero: Vec<_> = meminfo.lines.iter().filter(|line| line.class == Class::Zero).map(|line| line.key).collect();
+/// assert!(zero.contains(&"Mlocked"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
     /// The container's, as its cgroup accounts for it.
@@ -65,6 +91,14 @@ pub enum Class {
 }
 
 /// A fact that values are made from. [`explain`](crate::explain) tells which file of which level it came from.
+///
+/// ```
+/// use lxcfs_core::{Fact, TABLE};
+///
+/// // Which files tell of block I/O?
+/// let of_io = TABLE.iter().filter(|file| file.lines.iter().any(|line| line.from.contains(&Fact::Io)));
+/// assert!(of_io.map(|file| file.path).eq(["proc/diskstats"]));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fact {
     /// The host's file of the same path.
@@ -154,18 +188,36 @@ pub static TABLE: &[VirtualFile] = &[
 
 impl VirtualFile {
     /// Whether this row is a directory whose contents depend on the container.
+    ///
+    /// ```
+    /// use lxcfs_core::find;
+    ///
+    /// assert!(find("sys/devices/system/cpu").unwrap().file.is_directory());
+    /// assert!(!find("proc/stat").unwrap().file.is_directory());
+    /// ```
     #[must_use]
     pub fn is_directory(&self) -> bool {
         matches!(self.kind, Kind::Directory(_))
     }
 
     /// The last part of the path: `meminfo`.
+    ///
+    /// ```
+    /// assert_eq!(lxcfs_core::find("proc/meminfo").unwrap().file.name(), "meminfo");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.path.rsplit('/').next().unwrap_or(self.path)
     }
 
     /// What a line of this file means, by its first word.
+    ///
+    /// ```
+    /// use lxcfs_core::find;
+    ///
+    /// let stat = find("proc/stat").unwrap().file;
+    /// assert_eq!(stat.line("btime").unwrap().key, "btime");
+    /// ```
     #[must_use]
     pub fn line(&self, key: &str) -> Option<&'static Line> {
         self.lines
@@ -176,6 +228,13 @@ impl VirtualFile {
 }
 
 /// A place in the tree: a row of [`TABLE`], and the path below it if the row is a directory.
+///
+/// ```
+/// use lxcfs_core::find;
+///
+/// let place = find("sys/devices/system/cpu/cpu1/topology").unwrap();
+/// assert_eq!((place.file.path, place.below), ("sys/devices/system/cpu", "cpu1/topology"));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'p> {
     /// The row.
@@ -237,6 +296,19 @@ impl Place<'_> {
     /// # Errors
     ///
     /// [`CaptureError`] where a fact that it is made from cannot be read. Rendering itself cannot fail.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::{Container, ContainerView, MemorySource, Text, find};
+    ///
+    /// let machine = MemorySource::new().with("/proc/uptime", "350735.47 234388.90\n");
+    /// let container = Container::host(1);
+    /// let view = ContainerView::new(&machine, &container, Duration::from_secs(350_735));
+    /// // One buffer for many renderings.
+    /// let mut text = Text::new();
+    /// find("uptime").unwrap().produce(&view, &mut text).unwrap();
+    /// assert_eq!(text.take(), "350735.47 234388.90\n");
+    /// ```
     pub fn produce(&self, view: &ContainerView<'_>, out: &mut Text) -> Result<(), CaptureError> {
         match self.file.kind {
             Kind::File(_) if view.options().passthrough => {
@@ -253,6 +325,16 @@ impl Place<'_> {
     /// # Errors
     ///
     /// As [`produce`](Self::produce).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::{Container, ContainerView, MemorySource, find};
+    ///
+    /// let machine = MemorySource::new().with("/sys/devices/system/cpu/online", "0-3\n");
+    /// let container = Container::host(1);
+    /// let view = ContainerView::new(&machine, &container, Duration::ZERO);
+    /// assert_eq!(find("online").unwrap().render(&view).unwrap(), "0-3\n");
+    /// ```
     pub fn render(&self, view: &ContainerView<'_>) -> Result<Bytes, CaptureError> {
         let mut out = Text::with_capacity(4096);
         self.produce(view, &mut out)?;
@@ -264,6 +346,20 @@ impl Place<'_> {
     /// # Errors
     ///
     /// [`CaptureError::NoSuchFile`] if nothing does.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::{CaptureError, Container, ContainerView, EntryKind, MemorySource, find};
+    ///
+    /// let machine = MemorySource::new()
+    ///     .with("/sys/devices/system/cpu/online", "0-1\n")
+    ///     .with("/sys/devices/system/cpu/cpu1/topology/core_id", "1\n");
+    /// let container = Container::host(1);
+    /// let view = ContainerView::new(&machine, &container, Duration::ZERO);
+    /// assert_eq!(find("sys/devices/system/cpu/cpu1").unwrap().kind(&view).unwrap(), EntryKind::Directory);
+    /// let error = find("sys/devices/system/cpu/cpu7").unwrap().kind(&view).unwrap_err();
+    /// assert!(matches!(error, CaptureError::NoSuchFile { .. }));
+    /// ```
     pub fn kind(&self, view: &ContainerView<'_>) -> Result<EntryKind, CaptureError> {
         match self.file.kind {
             Kind::File(_) => Ok(EntryKind::File),
@@ -276,6 +372,19 @@ impl Place<'_> {
     /// # Errors
     ///
     /// [`CaptureError::NoSuchFile`] if it is none.
+    ///
+    /// ```
+    /// use lxcfs_core::synthetic::{Level, Limits, Machine, Spelling};
+    /// use lxcfs_core::{ContainerView, find};
+    ///
+    /// let machine = Machine::new(8, 16 << 20);
+    /// let one_cpu = Level { quota: Some((100_000, 100_000)), ..Level::default() };
+    /// let (source, container) = machine.source(&Limits { own: one_cpu, ..Limits::default() }, Spelling::V2);
+    /// let view = ContainerView::new(&source, &container, machine.uptime);
+    /// let entries = find("sys/devices/system/cpu").unwrap().list(&view).unwrap();
+    /// let names: Vec<_> = entries.into_iter().map(|one| one.name).collect();
+    /// assert!(names.contains(&"cpu0".to_owned()) && !names.contains(&"cpu1".to_owned()));
+    /// ```
     pub fn list(&self, view: &ContainerView<'_>) -> Result<Vec<Entry>, CaptureError> {
         match self.file.kind {
             Kind::File(_) => Err(no_such_file(self.file.path, "")),
@@ -288,6 +397,17 @@ impl Place<'_> {
     /// # Errors
     ///
     /// [`CaptureError::NoSuchFile`] if it is none.
+    ///
+    /// ```
+    /// use lxcfs_core::synthetic::{Limits, Machine, Spelling};
+    /// use lxcfs_core::{ContainerView, find};
+    ///
+    /// let machine = Machine::new(2, 16 << 20);
+    /// let (source, container) = machine.source(&Limits::default(), Spelling::V2);
+    /// let view = ContainerView::new(&source, &container, machine.uptime);
+    /// let link = find("sys/devices/system/cpu/cpu0/subsystem").unwrap().read_link(&view).unwrap();
+    /// assert_eq!(link.to_str(), Some("../../../../bus/cpu"));
+    /// ```
     pub fn read_link(&self, view: &ContainerView<'_>) -> Result<PathBuf, CaptureError> {
         match self.file.kind {
             Kind::File(_) => Err(no_such_file(self.file.path, "")),

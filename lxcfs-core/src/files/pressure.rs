@@ -70,6 +70,20 @@ pub(super) const MEMORY: VirtualFile = VirtualFile {
 /// # Errors
 ///
 /// As when the row is produced: where nothing can be shown, nothing can be waited for.
+///
+/// ```
+/// use std::time::Duration;
+/// use lxcfs_core::cgroup::Cgroups;
+/// use lxcfs_core::files::pressure_file;
+/// use lxcfs_core::{Container, ContainerView, MemorySource, find};
+///
+/// let machine = MemorySource::new()
+///     .with("/sys/fs/cgroup/web/io.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
+/// let container = Container { cgroups: Cgroups::unified("/sys/fs/cgroup", "/web"), ..Container::host(1) };
+/// let view = ContainerView::new(&machine, &container, Duration::ZERO);
+/// let file = pressure_file(&view, find("proc/pressure/io").unwrap().file).unwrap();
+/// assert_eq!(file.to_str(), Some("/sys/fs/cgroup/web/io.pressure"));
+/// ```
 pub fn pressure_file(view: &ContainerView<'_>, row: &'static VirtualFile) -> Result<PathBuf, CaptureError> {
     let Some(kind) = row.path.strip_prefix("proc/pressure/") else {
         return Err(no_such_file(row.path, ""));

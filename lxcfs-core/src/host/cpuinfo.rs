@@ -27,6 +27,14 @@ pub struct Cpuinfo<'a> {
 }
 
 /// Lines that are about one CPU, or about the machine. The blank line behind them is theirs.
+///
+/// ```
+/// use lxcfs_core::host::cpuinfo::Cpuinfo;
+///
+/// let cpuinfo = Cpuinfo::parse(b"processor\t: 0\ncpu MHz\t\t: 2400.000\n\nprocessor\t: 1\ncpu MHz\t\t: 2400.000\n\n");
+/// let second = cpuinfo.sections().nth(1).unwrap();
+/// assert_eq!((second.cpu(), second.fields().count()), (Some(1), 3));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Section<'a> {
     cpu: Option<CpuId>,
@@ -34,6 +42,15 @@ pub struct Section<'a> {
 }
 
 /// One line, cut before and behind its value. A line without a colon is all value.
+///
+/// ```
+/// use lxcfs_core::host::cpuinfo::Cpuinfo;
+///
+/// let cpuinfo = Cpuinfo::parse(b"processor\t: 0\nsiblings\t: 16\n");
+/// let mut fields = cpuinfo.sections().flat_map(|section| section.fields());
+/// let siblings = fields.find(|field| field.key() == b"siblings").unwrap();
+/// assert_eq!((siblings.label, siblings.value, siblings.end), (&b"siblings\t: "[..], &b"16"[..], &b"\n"[..]));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field<'a> {
     /// The key, the colon and the space around it.
@@ -58,6 +75,15 @@ enum Begin {
 
 impl<'a> Cpuinfo<'a> {
     /// Parses the text.
+    ///
+    /// ```
+    /// use lxcfs_core::host::cpuinfo::Cpuinfo;
+    ///
+    /// // s390x says it in other words.
+    /// let cpuinfo = Cpuinfo::parse(b"vendor_id       : IBM/S390\nprocessor 0: version = FF\n");
+    /// let cpus: Vec<_> = cpuinfo.sections().map(|section| section.cpu()).collect();
+    /// assert_eq!(cpus, [None, Some(0)]);
+    /// ```
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Self {
         let mut sections: Vec<Section<'a>> = Vec::new();
@@ -84,6 +110,14 @@ impl<'a> Cpuinfo<'a> {
     }
 
     /// Adds the text, as it was parsed.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::cpuinfo::Cpuinfo};
+    ///
+    /// let (host, mut text) = ("processor\t: 0\nBogoMIPS\t: 48.00\n\n", Text::new());
+    /// Cpuinfo::parse(host.as_bytes()).print(&mut text);
+    /// assert_eq!(text.take(), host);
+    /// ```
     pub fn print(&self, out: &mut Text) {
         for section in &self.sections {
             section.print(out);
@@ -91,6 +125,14 @@ impl<'a> Cpuinfo<'a> {
     }
 
     /// The sections, in the kernel's order.
+    ///
+    /// ```
+    /// use lxcfs_core::host::cpuinfo::Cpuinfo;
+    ///
+    /// let cpuinfo = Cpuinfo::parse(b"processor\t: 0\n\nprocessor\t: 4\n\n");
+    /// let cpus: Vec<_> = cpuinfo.sections().filter_map(|section| section.cpu()).collect();
+    /// assert_eq!(cpus, [0, 4]);
+    /// ```
     pub fn sections(&self) -> impl Iterator<Item = &Section<'a>> {
         self.sections.iter()
     }
@@ -103,17 +145,40 @@ impl<'a> Section<'a> {
     }
 
     /// The CPU that it is about; `None` for the machine.
+    ///
+    /// ```
+    /// use lxcfs_core::host::cpuinfo::Cpuinfo;
+    ///
+    /// let cpuinfo = Cpuinfo::parse(b"Hardware\t: a board\n");
+    /// assert_eq!(cpuinfo.sections().next().unwrap().cpu(), None);
+    /// ```
     #[must_use]
     pub fn cpu(&self) -> Option<CpuId> {
         self.cpu
     }
 
     /// Adds the section, as it was parsed.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::cpuinfo::Cpuinfo};
+    ///
+    /// let (cpuinfo, mut text) = (Cpuinfo::parse(b"processor\t: 0\n\nprocessor\t: 1\n\n"), Text::new());
+    /// cpuinfo.sections().filter(|section| section.cpu() == Some(1)).for_each(|section| section.print(&mut text));
+    /// assert_eq!(text.take(), "processor\t: 1\n\n");
+    /// ```
     pub fn print(&self, out: &mut Text) {
         out.push(self.text);
     }
 
     /// Its lines.
+    ///
+    /// ```
+    /// use lxcfs_core::host::cpuinfo::Cpuinfo;
+    ///
+    /// let cpuinfo = Cpuinfo::parse(b"processor\t: 0\nmodel name\t: A CPU\n");
+    /// let keys: Vec<_> = cpuinfo.sections().next().unwrap().fields().map(|field| field.key()).collect();
+    /// assert_eq!(keys, [&b"processor"[..], &b"model name"[..]]);
+    /// ```
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
         parse::whole_lines(self.text).map(Field::parse)
     }
@@ -129,6 +194,13 @@ impl<'a> Field<'a> {
     }
 
     /// The word or words before the colon, whole: `cpu cores`.
+    ///
+    /// ```
+    /// use lxcfs_core::host::cpuinfo::Cpuinfo;
+    ///
+    /// let cpuinfo = Cpuinfo::parse(b"cpu cores\t: 8\n");
+    /// assert_eq!(cpuinfo.sections().next().unwrap().fields().next().unwrap().key(), b"cpu cores");
+    /// ```
     #[must_use]
     pub fn key(&self) -> &'a [u8] {
         parse::split_once(self.label, b':')
@@ -137,11 +209,27 @@ impl<'a> Field<'a> {
     }
 
     /// Adds the line, as it was parsed.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::cpuinfo::Cpuinfo};
+    ///
+    /// let (cpuinfo, mut text) = (Cpuinfo::parse(b"processor\t: 0\npower management:\n"), Text::new());
+    /// cpuinfo.sections().flat_map(|section| section.fields()).for_each(|field| field.print(&mut text));
+    /// assert_eq!(text.take(), "processor\t: 0\npower management:\n");
+    /// ```
     pub fn print(&self, out: &mut Text) {
         out.push(self.label).push(self.value).push(self.end);
     }
 
     /// Adds the line with another number as its value.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::cpuinfo::Cpuinfo};
+    ///
+    /// let (cpuinfo, mut text) = (Cpuinfo::parse(b"siblings\t: 16\n"), Text::new());
+    /// cpuinfo.sections().next().unwrap().fields().for_each(|field| field.print_with(2, &mut text));
+    /// assert_eq!(text.take(), "siblings\t: 2\n");
+    /// ```
     pub fn print_with(&self, number: u64, out: &mut Text) {
         out.push(self.label).number(number).push(self.end);
     }

@@ -23,6 +23,14 @@ pub struct Diskstats<'a> {
 }
 
 /// One line, cut behind the device's name. A line of another form is all `prefix` and has no device.
+///
+/// ```
+/// use lxcfs_core::host::diskstats::Diskstats;
+///
+/// let diskstats = Diskstats::parse(b" 254       0 vda 1 2 3 4\n 254       1 vda1 1 2 3 4\n");
+/// let devices: Vec<_> = diskstats.disks().filter_map(|disk| disk.device()).collect();
+/// assert_eq!(devices, [(254, 0), (254, 1)]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Disk<'a> {
     device: Option<(u32, u32)>,
@@ -32,6 +40,13 @@ pub struct Disk<'a> {
 
 impl<'a> Diskstats<'a> {
     /// Parses the text.
+    ///
+    /// ```
+    /// use lxcfs_core::host::diskstats::Diskstats;
+    ///
+    /// let diskstats = Diskstats::parse(b" 254       0 vda 1 2 3 4\nnonsense\n");
+    /// assert_eq!(diskstats.disks().map(|disk| disk.device()).collect::<Vec<_>>(), [Some((254, 0)), None]);
+    /// ```
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Self {
         Self {
@@ -40,6 +55,14 @@ impl<'a> Diskstats<'a> {
     }
 
     /// Adds the text, as it was parsed.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::diskstats::Diskstats};
+    ///
+    /// let (host, mut text) = (" 254       0 vda 1 2 3 4\n", Text::new());
+    /// Diskstats::parse(host.as_bytes()).print(&mut text);
+    /// assert_eq!(text.take(), host);
+    /// ```
     pub fn print(&self, out: &mut Text) {
         for disk in &self.disks {
             out.push(disk.prefix).push(disk.rest);
@@ -47,6 +70,14 @@ impl<'a> Diskstats<'a> {
     }
 
     /// The lines, in the kernel's order.
+    ///
+    /// ```
+    /// use lxcfs_core::host::diskstats::Diskstats;
+    ///
+    /// let diskstats = Diskstats::parse(b" 254       0 vda 1 2 3 4\n   8       0 sda 5 6 7 8\n");
+    /// let reads: Vec<_> = diskstats.disks().filter_map(|disk| disk.counters().next()).collect();
+    /// assert_eq!(reads, [1, 5]);
+    /// ```
     pub fn disks(&self) -> impl Iterator<Item = &Disk<'a>> {
         self.disks.iter()
     }
@@ -72,18 +103,39 @@ impl<'a> Disk<'a> {
     }
 
     /// The device's number; `None` where the line does not have the kernel's form.
+    ///
+    /// ```
+    /// use lxcfs_core::host::diskstats::Diskstats;
+    ///
+    /// let diskstats = Diskstats::parse(b"   8      16 sdb 0 0 0 0\n");
+    /// assert_eq!(diskstats.disks().next().unwrap().device(), Some((8, 16)));
+    /// ```
     #[must_use]
     pub fn device(&self) -> Option<(u32, u32)> {
         self.device
     }
 
     /// Number and name, spaced as the kernel spaces them.
+    ///
+    /// ```
+    /// use lxcfs_core::host::diskstats::Diskstats;
+    ///
+    /// let diskstats = Diskstats::parse(b"   8      16 sdb 0 0 0 0\n");
+    /// assert_eq!(diskstats.disks().next().unwrap().prefix(), b"   8      16 sdb");
+    /// ```
     #[must_use]
     pub fn prefix(&self) -> &'a [u8] {
         self.prefix
     }
 
     /// The counters behind the name. One that is not a number counts as 0: it holds its column.
+    ///
+    /// ```
+    /// use lxcfs_core::host::diskstats::Diskstats;
+    ///
+    /// let diskstats = Diskstats::parse(b"   8      16 sdb 7 x 9\n");
+    /// assert_eq!(diskstats.disks().next().unwrap().counters().collect::<Vec<_>>(), [7, 0, 9]);
+    /// ```
     pub fn counters(&self) -> impl Iterator<Item = u64> + 'a {
         parse::words(self.rest).map(|word| parse::number(word).unwrap_or(0))
     }

@@ -29,6 +29,14 @@ pub struct Loadavg {
 
 impl Loadavg {
     /// Parses the text; `None` if it does not have the kernel's form.
+    ///
+    /// ```
+    /// use lxcfs_core::host::loadavg::Loadavg;
+    ///
+    /// let loadavg = Loadavg::parse(b"0.20 0.18 1.12 1/80 11206\n").unwrap();
+    /// assert_eq!((loadavg.running, loadavg.threads, loadavg.last_pid), (1, 80, 11206));
+    /// assert_eq!(Loadavg::parse(b"0.20 0.18\n"), None);
+    /// ```
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut words = parse::words(text);
@@ -53,6 +61,15 @@ impl Loadavg {
     }
 
     /// Adds the line to a text.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::loadavg::Loadavg};
+    ///
+    /// let mut text = Text::new();
+    /// let idle = Loadavg { averages_hundredths: [0, 5, 110], running: 1, threads: 3, last_pid: 42 };
+    /// idle.print(&mut text);
+    /// assert_eq!(text.take(), "0.00 0.05 1.10 1/3 42\n");
+    /// ```
     pub fn print(&self, out: &mut Text) {
         for average in self.averages_hundredths {
             out.hundredths(average).push(" ");

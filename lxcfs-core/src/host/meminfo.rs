@@ -21,6 +21,15 @@ pub struct Meminfo<'a> {
 }
 
 /// One line of `/proc/meminfo`.
+///
+/// ```
+/// use lxcfs_core::host::meminfo::{Line, Meminfo};
+///
+/// let meminfo = Meminfo::parse(b"MemFree:        20000000 kB\nnonsense\n");
+/// let lines: Vec<_> = meminfo.lines().collect();
+/// assert!(matches!(lines[0], Line::Value { key: b"MemFree", value: 20_000_000, tail: b" kB\n", .. }));
+/// assert_eq!(lines[1], Line::Other(b"nonsense\n"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Line<'a> {
     /// `KEY:   NUMBER kB`, or without a unit where the number is a count.
@@ -42,17 +51,42 @@ pub enum Line<'a> {
 
 impl<'a> Meminfo<'a> {
     /// Takes the text apart. Any text has lines; what is not understood is [`Line::Other`].
+    ///
+    /// ```
+    /// use lxcfs_core::host::meminfo::Meminfo;
+    ///
+    /// assert_eq!(Meminfo::parse(b"").lines().count(), 0);
+    /// assert_eq!(Meminfo::parse(b"MemTotal: 1 kB\nnonsense\n").lines().count(), 2);
+    /// ```
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Self {
         Self { text }
     }
 
     /// The lines, in the kernel's order.
+    ///
+    /// ```
+    /// use lxcfs_core::host::meminfo::{Line, Meminfo};
+    ///
+    /// let meminfo = Meminfo::parse(b"MemTotal:       24684096 kB\nHugePages_Total:       0\n");
+    /// let keys: Vec<_> = meminfo.lines().filter_map(|line| match line {
+    ///     Line::Value { key, .. } => Some(key),
+    ///     Line::Other(_) => None,
+    /// }).collect();
+    /// assert_eq!(keys, [&b"MemTotal"[..], &b"HugePages_Total"[..]]);
+    /// ```
     pub fn lines(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
         parse::whole_lines(self.text).map(Line::parse)
     }
 
     /// The value of that key, in KiB if it has a unit.
+    ///
+    /// ```
+    /// use lxcfs_core::host::meminfo::Meminfo;
+    ///
+    /// let meminfo = Meminfo::parse(b"SwapTotal:       8388608 kB\n");
+    /// assert_eq!((meminfo.value(b"SwapTotal"), meminfo.value(b"Swap")), (Some(8_388_608), None));
+    /// ```
     #[must_use]
     pub fn value(&self, key: &[u8]) -> Option<u64> {
         self.lines().find_map(|line| match line {
@@ -62,6 +96,14 @@ impl<'a> Meminfo<'a> {
     }
 
     /// Adds the lines to a text, as they were.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::meminfo::Meminfo};
+    ///
+    /// let (host, mut text) = ("MemTotal:       24684096 kB\nA line of a later kernel\n", Text::new());
+    /// Meminfo::parse(host.as_bytes()).print(&mut text);
+    /// assert_eq!(text.take(), host);
+    /// ```
     pub fn print(&self, out: &mut Text) {
         for line in self.lines() {
             line.print(out);
@@ -88,6 +130,15 @@ impl<'a> Line<'a> {
     }
 
     /// Adds the line to a text, as it was.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::meminfo::Meminfo};
+    ///
+    /// let meminfo = Meminfo::parse(b"MemTotal:       24684096 kB\nMemFree:        20000000 kB\n");
+    /// let mut text = Text::new();
+    /// meminfo.lines().skip(1).for_each(|line| line.print(&mut text));
+    /// assert_eq!(text.take(), "MemFree:        20000000 kB\n");
+    /// ```
     pub fn print(&self, out: &mut Text) {
         match self {
             Self::Value {
@@ -102,6 +153,14 @@ impl<'a> Line<'a> {
     }
 
     /// Adds the line with another value, in the same columns.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::meminfo::Meminfo};
+    ///
+    /// let (meminfo, mut text) = (Meminfo::parse(b"MemTotal:       24684096 kB\n"), Text::new());
+    /// meminfo.lines().for_each(|line| line.print_with(262_144, &mut text));
+    /// assert_eq!(text.take(), "MemTotal:         262144 kB\n");
+    /// ```
     pub fn print_with(&self, new: u64, out: &mut Text) {
         match self {
             Self::Value {

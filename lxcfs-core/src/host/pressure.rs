@@ -30,6 +30,14 @@ struct Row<'a> {
 }
 
 /// How long tasks stalled.
+///
+/// ```
+/// use lxcfs_core::host::pressure::Pressure;
+///
+/// let pressure = Pressure::parse(b"some avg10=12.50 avg60=3.00 avg300=0.75 total=4200\n");
+/// let [over_10_seconds, ..] = pressure.some().unwrap().averages_hundredths;
+/// assert_eq!(over_10_seconds, 1250, "12.5 %");
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stall {
     /// The share of the last 10, 60 and 300 seconds, in hundredths of a percent.
@@ -40,6 +48,13 @@ pub struct Stall {
 
 impl<'a> Pressure<'a> {
     /// Parses the text.
+    ///
+    /// ```
+    /// use lxcfs_core::host::pressure::Pressure;
+    ///
+    /// let pressure = Pressure::parse(b"full avg10=0.00 avg60=0.00 avg300=0.00 total=17\n");
+    /// assert_eq!((pressure.some(), pressure.full().unwrap().total_usec), (None, 17));
+    /// ```
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Self {
         let cut = |line: &'a [u8]| {
@@ -53,6 +68,14 @@ impl<'a> Pressure<'a> {
     }
 
     /// Adds the text, as it was parsed.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::pressure::Pressure};
+    ///
+    /// let (host, mut text) = ("some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n", Text::new());
+    /// Pressure::parse(host.as_bytes()).print(&mut text);
+    /// assert_eq!(text.take(), host);
+    /// ```
     pub fn print(&self, out: &mut Text) {
         for line in &self.lines {
             out.push(line.label).push(line.rest);
@@ -60,12 +83,28 @@ impl<'a> Pressure<'a> {
     }
 
     /// While at least one task stalled. `irq` has no such line.
+    ///
+    /// ```
+    /// use lxcfs_core::host::pressure::Pressure;
+    ///
+    /// let pressure = Pressure::parse(b"some avg10=0.10 avg60=0.02 avg300=0.00 total=900\n");
+    /// assert_eq!(pressure.some().unwrap().averages_hundredths, [10, 2, 0]);
+    /// ```
     #[must_use]
     pub fn some(&self) -> Option<Stall> {
         self.stall(b"some")
     }
 
     /// While all tasks that were not idle stalled at once. `cpu` has no such line before Linux 5.13.
+    ///
+    /// ```
+    /// use lxcfs_core::host::pressure::Pressure;
+    ///
+    /// let pressure = Pressure::parse(
+    ///     b"some avg10=0.00 avg60=0.00 avg300=0.00 total=9\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=4\n",
+    /// );
+    /// assert_eq!(pressure.full().unwrap().total_usec, 4);
+    /// ```
     #[must_use]
     pub fn full(&self) -> Option<Stall> {
         self.stall(b"full")

@@ -23,6 +23,13 @@ pub struct Slabinfo<'a> {
 
 impl<'a> Slabinfo<'a> {
     /// Parses the text. The header is what stands at its beginning as `slabinfo - version` and as comment.
+    ///
+    /// ```
+    /// use lxcfs_core::host::slabinfo::Slabinfo;
+    ///
+    /// let slabinfo = Slabinfo::parse(b"slabinfo - version: 2.1\n# name\n");
+    /// assert!(slabinfo.caches().is_empty());
+    /// ```
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Self {
         let is_header = |line: &&[u8]| line.starts_with(b"slabinfo - ") || line.starts_with(b"#");
@@ -35,17 +42,39 @@ impl<'a> Slabinfo<'a> {
     }
 
     /// Adds the text, as it was parsed.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::slabinfo::Slabinfo};
+    ///
+    /// let (host, mut text) = ("slabinfo - version: 2.1\n# name\ndentry 1 2 3\n", Text::new());
+    /// Slabinfo::parse(host.as_bytes()).print(&mut text);
+    /// assert_eq!(text.take(), host);
+    /// ```
     pub fn print(&self, out: &mut Text) {
         out.push(self.header).push(self.caches);
     }
 
     /// The lines that name version and columns.
+    ///
+    /// ```
+    /// use lxcfs_core::host::slabinfo::Slabinfo;
+    ///
+    /// let slabinfo = Slabinfo::parse(b"slabinfo - version: 2.1\n# name\ndentry 1 2 3\n");
+    /// assert!(slabinfo.header().ends_with(b"# name\n"));
+    /// ```
     #[must_use]
     pub fn header(&self) -> &'a [u8] {
         self.header
     }
 
     /// The lines of the caches.
+    ///
+    /// ```
+    /// use lxcfs_core::host::slabinfo::Slabinfo;
+    ///
+    /// let slabinfo = Slabinfo::parse(b"slabinfo - version: 2.1\n# name\ndentry 1 2 3\n");
+    /// assert_eq!(slabinfo.caches(), b"dentry 1 2 3\n");
+    /// ```
     #[must_use]
     pub fn caches(&self) -> &'a [u8] {
         self.caches

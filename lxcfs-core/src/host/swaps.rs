@@ -33,6 +33,13 @@ struct Area<'a> {
 
 impl<'a> Swaps<'a> {
     /// Parses the text. The first line is the header, whatever it says.
+    ///
+    /// ```
+    /// use lxcfs_core::host::swaps::Swaps;
+    ///
+    /// let none = Swaps::parse(b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    /// assert_eq!(none.total_kib(), 0);
+    /// ```
     #[must_use]
     pub fn parse(text: &'a [u8]) -> Self {
         let mut lines = parse::whole_lines(text);
@@ -43,6 +50,14 @@ impl<'a> Swaps<'a> {
     }
 
     /// Adds the text, as it was parsed.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::swaps::Swaps};
+    ///
+    /// let (host, mut text) = ("Filename\tType\tSize\tUsed\tPriority\n/a file partition\t1000\t10\t-2\n", Text::new());
+    /// Swaps::parse(host.as_bytes()).print(&mut text);
+    /// assert_eq!(text.take(), host);
+    /// ```
     pub fn print(&self, out: &mut Text) {
         out.push(self.header);
         for area in &self.areas {
@@ -55,18 +70,39 @@ impl<'a> Swaps<'a> {
     }
 
     /// The first line, with its newline; empty where the text is.
+    ///
+    /// ```
+    /// use lxcfs_core::host::swaps::Swaps;
+    ///
+    /// let swaps = Swaps::parse(b"Filename\tType\tSize\tUsed\tPriority\n/dev/sda2 partition\t1000\t10\t-2\n");
+    /// assert_eq!(swaps.header(), b"Filename\tType\tSize\tUsed\tPriority\n");
+    /// ```
     #[must_use]
     pub fn header(&self) -> &'a [u8] {
         self.header
     }
 
     /// The size of all areas, in KiB.
+    ///
+    /// ```
+    /// use lxcfs_core::host::swaps::Swaps;
+    ///
+    /// let swaps = Swaps::parse(b"Filename\tType\tSize\tUsed\tPriority\n/a file\t1000\t10\t-2\n/b file\t24\t0\t-3\n");
+    /// assert_eq!(swaps.total_kib(), 1024);
+    /// ```
     #[must_use]
     pub fn total_kib(&self) -> u64 {
         self.sum(|area| area.size)
     }
 
     /// What is used of all areas, in KiB.
+    ///
+    /// ```
+    /// use lxcfs_core::host::swaps::Swaps;
+    ///
+    /// let swaps = Swaps::parse(b"Filename\tType\tSize\tUsed\tPriority\n/a file\t1000\t10\t-2\n/b file\t24\t1\t-3\n");
+    /// assert_eq!(swaps.used_kib(), 11);
+    /// ```
     #[must_use]
     pub fn used_kib(&self) -> u64 {
         self.sum(|area| area.used)

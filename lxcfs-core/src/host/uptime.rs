@@ -25,6 +25,13 @@ pub struct Uptime {
 
 impl Uptime {
     /// Parses the text; `None` if it does not have the kernel's form.
+    ///
+    /// ```
+    /// use lxcfs_core::host::uptime::Uptime;
+    ///
+    /// assert!(Uptime::parse(b"350735.47 234388.90\n").is_some());
+    /// assert_eq!(Uptime::parse(b"350735 234388\n"), None);
+    /// ```
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let line = text.strip_suffix(b"\n")?;
@@ -40,18 +47,41 @@ impl Uptime {
     }
 
     /// The time since boot, exact to a hundredth of a second.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::host::uptime::Uptime;
+    ///
+    /// let uptime = Uptime::parse(b"10.50 0.00\n").unwrap();
+    /// assert_eq!(uptime.boot_time(), Duration::from_millis(10_500));
+    /// ```
     #[must_use]
     pub fn boot_time(&self) -> Duration {
         Duration::from_millis(self.up.saturating_mul(10))
     }
 
     /// The time that all CPUs together were idle, in hundredths of a second.
+    ///
+    /// ```
+    /// use lxcfs_core::host::uptime::Uptime;
+    ///
+    /// let uptime = Uptime::parse(b"10.50 38.05\n").unwrap();
+    /// assert_eq!(uptime.idle_hundredths(), 3805);
+    /// ```
     #[must_use]
     pub fn idle_hundredths(&self) -> u64 {
         self.idle
     }
 
     /// Adds the line to a text.
+    ///
+    /// ```
+    /// use lxcfs_core::{Text, host::uptime::Uptime};
+    ///
+    /// let (host, mut text) = ("350735.47 234388.90\n", Text::new());
+    /// Uptime::parse(host.as_bytes()).unwrap().print(&mut text);
+    /// assert_eq!(text.take(), host);
+    /// ```
     pub fn print(&self, out: &mut Text) {
         out.hundredths(self.up).push(" ").hundredths(self.idle).push("\n");
     }

@@ -11,6 +11,13 @@
 use super::release::{Release, Runtime, Version};
 
 /// Which versions let something be mounted.
+///
+/// ```
+/// use lxcfs_core::inject::{ALLOWED, Allowed};
+///
+/// let pressure = ALLOWED.iter().find(|row| row.files.contains(&"proc/pressure/cpu")).unwrap();
+/// assert_eq!((pressure.runc, pressure.crun), (Allowed::Never, Allowed::Always));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Allowed {
     /// All.
@@ -25,6 +32,14 @@ pub enum Allowed {
 
 impl Allowed {
     /// Whether that version is one of them. Without one, whether every release is.
+    ///
+    /// ```
+    /// use lxcfs_core::inject::{Allowed, Version};
+    ///
+    /// let since = Allowed::From(Version::new(1, 0, 0).candidate(6));
+    /// assert!(since.includes(Some(Version::new(1, 1, 5))));
+    /// assert!(!since.includes(Some(Version::new(1, 0, 0).candidate(5))));
+    /// ```
     #[must_use]
     pub fn includes(self, version: Option<Version>) -> bool {
         match (self, version) {
@@ -38,6 +53,14 @@ impl Allowed {
 }
 
 /// Files about which the runtimes think the same.
+///
+/// ```
+/// use lxcfs_core::inject::{ALLOWED, Runtime};
+///
+/// // What runc may not be asked for, whatever its version.
+/// let refused = ALLOWED.iter().filter(|row| !row.of(Runtime::Runc).includes(None)).flat_map(|row| row.files);
+/// assert!(refused.copied().any(|file| file == "proc/pressure/memory"));
+/// ```
 #[derive(Debug)]
 pub struct AllowedRow {
     /// Their paths, as those in [`TABLE`](crate::TABLE).
@@ -56,6 +79,12 @@ pub struct AllowedRow {
 
 impl AllowedRow {
     /// What that runtime thinks.
+    ///
+    /// ```
+    /// use lxcfs_core::inject::{ALLOWED, Allowed, Runtime};
+    ///
+    /// assert!(ALLOWED.iter().all(|row| row.of(Runtime::Crun) == Allowed::Always));
+    /// ```
     #[must_use]
     pub fn of(&self, runtime: Runtime) -> Allowed {
         match runtime {

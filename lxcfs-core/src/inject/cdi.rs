@@ -17,6 +17,15 @@ const CDI_VERSION: &str = "0.4.0";
 /// # References
 ///
 /// cncf-tags/container-device-interface, `SPEC.md`.
+///
+/// ```
+/// use lxcfs_core::inject::{Plan, cdi};
+///
+/// let file = cdi(&Plan::new("/var/lib/lxcfs").allowed_everywhere(), None);
+/// assert_eq!(file["kind"], "lxcfs.io/view");
+/// let mounts = &file["devices"][0]["containerEdits"]["mounts"];
+/// assert_eq!(mounts[0]["hostPath"], "/var/lib/lxcfs/proc/cpuinfo");
+/// ```
 #[must_use]
 pub fn cdi(plan: &Plan, psi: Option<&Hook>) -> Value {
     let mounts: Vec<_> = plan

@@ -5,6 +5,13 @@ use super::text::quoted;
 
 /// Arguments of `docker run`, which takes no other options of a bind. It does without: no file of the tree can be run, and none is a
 /// device.
+///
+/// ```
+/// use lxcfs_core::inject::{Plan, docker_flags};
+///
+/// let plan = Plan::new("/var/lib/lxcfs").only(|file| file == "proc/meminfo");
+/// assert_eq!(docker_flags(&plan), ["--volume=/var/lib/lxcfs/proc/meminfo:/proc/meminfo:ro,rslave"]);
+/// ```
 #[must_use]
 pub fn docker_flags(plan: &Plan) -> Vec<String> {
     let propagation = plan.propagation().option();
@@ -13,12 +20,30 @@ pub fn docker_flags(plan: &Plan) -> Vec<String> {
 }
 
 /// Arguments of `podman run`.
+///
+/// ```
+/// use lxcfs_core::inject::{Plan, podman_flags};
+///
+/// let plan = Plan::new("/var/lib/lxcfs").only(|file| file == "proc/meminfo");
+/// assert_eq!(
+///     podman_flags(&plan),
+///     ["--volume=/var/lib/lxcfs/proc/meminfo:/proc/meminfo:ro,nosuid,nodev,noexec,rslave"]
+/// );
+/// ```
 #[must_use]
 pub fn podman_flags(plan: &Plan) -> Vec<String> {
     volumes(plan).map(|volume| format!("--volume={volume}")).collect()
 }
 
 /// A file for `docker compose` to merge services from: `extends`, or `<<: *lxcfs`.
+///
+/// ```
+/// use lxcfs_core::inject::{Plan, compose};
+///
+/// let text = compose(&Plan::new("/var/lib/lxcfs").only(|file| file == "proc/stat"));
+/// assert!(text.starts_with("services:\n  lxcfs-view:\n    volumes:\n"));
+/// assert!(text.contains("target: \"/proc/stat\", read_only: true"));
+/// ```
 #[must_use]
 pub fn compose(plan: &Plan) -> String {
     let mut text = "services:\n  lxcfs-view:\n    volumes:\n".to_owned();

@@ -5,6 +5,18 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 /// The hook as it is called.
+///
+/// ```
+/// use lxcfs_core::inject::Hook;
+///
+/// let hook = Hook {
+///     program: "/usr/bin/lxcfs-cli".into(),
+///     source: "/var/lib/lxcfs".into(),
+///     psi: true,
+///     strict: false,
+/// };
+/// assert_eq!(hook.arguments().last().map(String::as_str), Some("--psi"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
     /// The program.
@@ -22,6 +34,14 @@ impl Hook {
     pub(super) const TIMEOUT_SEC: u64 = 10;
 
     /// Its arguments, its own name first.
+    ///
+    /// ```
+    /// use lxcfs_core::inject::Hook;
+    ///
+    /// let (program, source) = ("/usr/bin/lxcfs-cli".into(), "/var/lib/lxcfs".into());
+    /// let hook = Hook { program, source, psi: false, strict: true };
+    /// assert_eq!(hook.arguments().join(" "), "lxcfs-cli hook create-container --source /var/lib/lxcfs --strict");
+    /// ```
     #[must_use]
     pub fn arguments(&self) -> Vec<String> {
         let fixed = ["lxcfs-cli", "hook", "create-container"].map(str::to_owned);
@@ -32,6 +52,15 @@ impl Hook {
     }
 
     /// As `hooks` has it in an OCI specification, and a hooks.d file.
+    ///
+    /// ```
+    /// use lxcfs_core::inject::Hook;
+    ///
+    /// let (program, source) = ("/usr/bin/lxcfs-cli".into(), "/var/lib/lxcfs".into());
+    /// let hook = Hook { program, source, psi: false, strict: false };
+    /// let spec = serde_json::json!({ "hooks": { "createContainer": [hook.as_json()] } });
+    /// assert_eq!(spec["hooks"]["createContainer"][0]["path"], "/usr/bin/lxcfs-cli");
+    /// ```
     #[must_use]
     pub fn as_json(&self) -> Value {
         json!({ "path": self.program, "args": self.arguments(), "timeout": Self::TIMEOUT_SEC })
@@ -39,6 +68,14 @@ impl Hook {
 }
 
 /// For which containers.
+///
+/// ```
+/// use lxcfs_core::inject::{Hook, When, hooks_d};
+///
+/// let (program, source) = ("/usr/bin/lxcfs-cli".into(), "/var/lib/lxcfs".into());
+/// let hook = Hook { program, source, psi: false, strict: false };
+/// assert_eq!(hooks_d(&hook, When::Always)["when"]["always"], true);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Those with the annotation `lxcfs.io/inject=true`.
@@ -52,6 +89,16 @@ pub enum When {
 /// # References
 ///
 /// oci-hooks(5), version 1.0.0.
+///
+/// ```
+/// use lxcfs_core::inject::{Hook, When, hooks_d};
+///
+/// let (program, source) = ("/usr/bin/lxcfs-cli".into(), "/var/lib/lxcfs".into());
+/// let hook = Hook { program, source, psi: false, strict: false };
+/// let file = hooks_d(&hook, When::Annotated);
+/// assert_eq!(file["stages"][0], "createContainer");
+/// assert_eq!(file["when"]["annotations"]["^lxcfs\\.io/inject$"], "^true$");
+/// ```
 #[must_use]
 pub fn hooks_d(hook: &Hook, when: When) -> Value {
     let when = match when {

@@ -11,6 +11,13 @@ use super::plan::{Mount, Plan, Propagation};
 use super::text::quoted;
 
 /// What a pod's `spec` and each of its containers need, as a comment says.
+///
+/// ```
+/// use lxcfs_core::inject::{Plan, pod_fragment};
+///
+/// let text = pod_fragment(&Plan::new("/var/lib/lxcfs").only(|file| file == "proc/meminfo"));
+/// assert!(text.contains("- {name: lxcfs-meminfo, hostPath: {path: \"/var/lib/lxcfs/proc/meminfo\", type: File}}"));
+/// ```
 #[must_use]
 pub fn pod_fragment(plan: &Plan) -> String {
     let mut text = "# Of a pod:\nvolumes:\n".to_owned();
@@ -39,6 +46,14 @@ pub fn pod_fragment(plan: &Plan) -> String {
 
 /// A policy by which the API server adds them to the pods of namespaces with the label `lxcfs.io/inject=enabled`, unless a pod
 /// has the label `lxcfs.io/inject=false`. It is ignored where it fails.
+///
+/// ```
+/// use lxcfs_core::inject::{Plan, policy};
+///
+/// let text = policy(&Plan::new("/var/lib/lxcfs").allowed_everywhere());
+/// assert!(text.contains("kind: MutatingAdmissionPolicy\n"));
+/// assert!(text.contains("failurePolicy: Ignore"));
+/// ```
 #[must_use]
 pub fn policy(plan: &Plan) -> String {
     let volumes = join(plan, |mount| {

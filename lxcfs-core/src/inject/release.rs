@@ -4,6 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A runtime that makes containers.
+///
+/// ```
+/// use lxcfs_core::inject::{Plan, Release, Runtime};
+///
+/// let plan = Plan::new("/var/lib/lxcfs").allowed_by(&[Release::any(Runtime::Crun)]);
+/// assert!(plan.files().contains(&"proc/pressure/cpu"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Runtime {
     /// opencontainers/runc.
@@ -24,6 +31,12 @@ impl Runtime {
     pub const ALL: [Self; 5] = [Self::Runc, Self::Crun, Self::Youki, Self::Kata, Self::Lxc];
 
     /// Its name, as that of its program.
+    ///
+    /// ```
+    /// use lxcfs_core::inject::Runtime;
+    ///
+    /// assert_eq!(Runtime::ALL.map(Runtime::name), ["runc", "crun", "youki", "kata", "lxc"]);
+    /// ```
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -37,6 +50,14 @@ impl Runtime {
 }
 
 /// A version; candidates come before what they are candidates of.
+///
+/// ```
+/// use lxcfs_core::inject::Version;
+///
+/// let version: Version = "1.1.5+ds1".parse().unwrap();
+/// assert_eq!(version, Version::new(1, 1, 5));
+/// assert!("1.0.0-rc93".parse::<Version>().unwrap() < Version::new(1, 0, 0));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     major: u32,
@@ -48,6 +69,12 @@ pub struct Version {
 
 impl Version {
     /// A release.
+    ///
+    /// ```
+    /// use lxcfs_core::inject::Version;
+    ///
+    /// assert_eq!(Version::new(1, 1, 5).to_string(), "1.1.5");
+    /// ```
     #[must_use]
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self {
@@ -59,6 +86,14 @@ impl Version {
     }
 
     /// That candidate of this release.
+    ///
+    /// ```
+    /// use lxcfs_core::inject::Version;
+    ///
+    /// let candidate = Version::new(1, 0, 0).candidate(93);
+    /// assert_eq!(candidate.to_string(), "1.0.0-rc93");
+    /// assert!(candidate < Version::new(1, 0, 0));
+    /// ```
     #[must_use]
     pub const fn candidate(self, number: u32) -> Self {
         Self {
@@ -69,7 +104,7 @@ impl Version {
 
     /// Whether it is a candidate.
     #[must_use]
-    pub const fn is_candidate(self) -> bool {
+    pub(crate) const fn is_candidate(self) -> bool {
         self.candidate != u32::MAX
     }
 }
@@ -109,6 +144,13 @@ impl FromStr for Version {
 }
 
 /// A runtime of a version, if that is known.
+///
+/// ```
+/// use lxcfs_core::inject::{Release, Runtime, Version};
+///
+/// let release: Release = "runc@1.1.5".parse().unwrap();
+/// assert_eq!(release, Release { runtime: Runtime::Runc, version: Some(Version::new(1, 1, 5)) });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Release {
     /// Which runtime.
@@ -119,6 +161,12 @@ pub struct Release {
 
 impl Release {
     /// Any release of it.
+    ///
+    /// ```
+    /// use lxcfs_core::inject::{Release, Runtime};
+    ///
+    /// assert_eq!("crun".parse(), Ok(Release::any(Runtime::Crun)));
+    /// ```
     #[must_use]
     pub const fn any(runtime: Runtime) -> Self {
         Self { runtime, version: None }
@@ -129,6 +177,13 @@ impl Release {
     /// # Errors
     ///
     /// [`ParseReleaseError`] if no line is such a line.
+    ///
+    /// ```
+    /// use lxcfs_core::inject::Release;
+    ///
+    /// let printed = "runc version 1.1.5+ds1\ncommit: 1.1.5+ds1-1+b1\nspec: 1.0.2-dev\n";
+    /// assert_eq!(Release::from_version_output(printed), "runc@1.1.5".parse());
+    /// ```
     pub fn from_version_output(text: &str) -> Result<Self, ParseReleaseError> {
         let first = text.lines().next().unwrap_or_default();
         let words = text.lines().find_map(|line| {
@@ -167,6 +222,13 @@ impl fmt::Display for Release {
 }
 
 /// That is no release of a runtime.
+///
+/// ```
+/// use lxcfs_core::inject::{ParseReleaseError, Release};
+///
+/// let error = "gvisor".parse::<Release>().unwrap_err();
+/// assert_eq!(error, ParseReleaseError::Runtime("gvisor".to_owned()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseReleaseError {
     /// An unknown runtime.

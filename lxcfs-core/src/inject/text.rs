@@ -11,6 +11,14 @@ pub const MADE_BY: &str = "# Made by `lxcfs-cli inject`; it is overwritten witho
 /// # References
 ///
 /// containers.conf(5), `volumes`.
+///
+/// ```
+/// use lxcfs_core::inject::{MADE_BY, Plan, containers_conf};
+///
+/// let text = containers_conf(&Plan::new("/var/lib/lxcfs").only(|file| file == "proc/meminfo"));
+/// assert!(text.starts_with(MADE_BY));
+/// assert!(text.contains("volumes = [\n  \"/var/lib/lxcfs/proc/meminfo:/proc/meminfo:ro,"));
+/// ```
 #[must_use]
 pub fn containers_conf(plan: &Plan) -> String {
     let mut text = format!("{MADE_BY}\n[containers]\nvolumes = [\n");
@@ -26,6 +34,13 @@ pub fn containers_conf(plan: &Plan) -> String {
 /// # References
 ///
 /// lxc.container.conf(5), `lxc.mount.entry`.
+///
+/// ```
+/// use lxcfs_core::inject::{Plan, lxc_include};
+///
+/// let text = lxc_include(&Plan::new("/var/lib/lxcfs").only(|file| file == "proc/meminfo"));
+/// assert!(text.contains("lxc.mount.entry = /var/lib/lxcfs/proc/meminfo proc/meminfo none bind,ro,"));
+/// ```
 #[must_use]
 pub fn lxc_include(plan: &Plan) -> String {
     let mut text = format!("{MADE_BY}\n");

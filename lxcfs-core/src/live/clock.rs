@@ -10,6 +10,13 @@ use nix::time::{ClockId, clock_gettime};
 /// # References
 ///
 /// `clock_gettime(2)`; `proc(5)`, `/proc/PID/stat`, field 22.
+///
+/// ```
+/// use lxcfs_core::live::boot_time;
+///
+/// let now = boot_time();
+/// assert!(now > std::time::Duration::ZERO && boot_time() >= now);
+/// ```
 #[must_use]
 pub fn boot_time() -> Duration {
     // Every kernel since 2.6.39 has this clock, and the call cannot fail otherwise.

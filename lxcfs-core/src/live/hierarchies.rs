@@ -14,6 +14,14 @@ use crate::source::Source;
 ///
 /// [`CaptureError::Source`] if the file cannot be read. A host without cgroups is no error:
 /// [`Hierarchies::is_empty`].
+///
+/// ```
+/// use lxcfs_core::{MemorySource, live};
+///
+/// let machine = MemorySource::new()
+///     .with("/proc/self/mountinfo", "35 24 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+/// assert_eq!(live::hierarchies(&machine).unwrap().iter().count(), 1);
+/// ```
 pub fn hierarchies(source: &(impl Source + ?Sized)) -> Result<Hierarchies, CaptureError> {
     Ok(Hierarchies::parse(&source.read(Path::new("/proc/self/mountinfo"))?))
 }

@@ -32,6 +32,17 @@ use crate::source::{Entry, Source, SourceError};
 ///
 /// A v1 cgroup that is renamed keeps its descriptors, so its files are found under the old name until they are dropped
 /// from both generations.
+///
+/// ```
+/// use std::path::Path;
+/// use lxcfs_core::{Source, live::KeptOpen};
+///
+/// let host = KeptOpen::new();
+/// let meminfo = Path::new("/proc/meminfo");
+/// assert!(host.read(meminfo).unwrap().starts_with(b"MemTotal:"));
+/// assert!(host.read(meminfo).unwrap().starts_with(b"MemTotal:"), "without opening it again");
+/// assert_eq!(host.kept(), 1);
+/// ```
 #[derive(Debug)]
 pub struct KeptOpen {
     generations: Mutex<Generations>,
@@ -50,12 +61,27 @@ impl KeptOpen {
     pub const MOST: usize = 512;
 
     /// A source that keeps up to [`MOST`](Self::MOST) descriptors.
+    ///
+    /// ```
+    /// use lxcfs_core::live::KeptOpen;
+    ///
+    /// assert_eq!(KeptOpen::new().kept(), 0);
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::with_most(Self::MOST)
     }
 
     /// A source that keeps up to `most` descriptors; with fewer than two it keeps none.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{Source, live::KeptOpen};
+    ///
+    /// let host = KeptOpen::with_most(0);
+    /// host.read(Path::new("/proc/meminfo")).unwrap();
+    /// assert_eq!(host.kept(), 0);
+    /// ```
     #[must_use]
     pub fn with_most(most: usize) -> Self {
         Self {
@@ -66,6 +92,14 @@ impl KeptOpen {
 
     /// Whether descriptors of such a file are kept: not of what is below `/proc/PID`, `/proc/self` or
     /// `/proc/thread-self`.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::live::KeptOpen;
+    ///
+    /// assert!(KeptOpen::keeps(Path::new("/sys/fs/cgroup/web/memory.current")));
+    /// assert!(!KeptOpen::keeps(Path::new("/proc/4711/status")));
+    /// ```
     #[must_use]
     pub fn keeps(path: &Path) -> bool {
         let Some(below) = path.as_os_str().as_encoded_bytes().strip_prefix(b"/proc/") else {
@@ -76,6 +110,16 @@ impl KeptOpen {
     }
 
     /// How many descriptors are kept now, without those that are being read.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{Source, live::KeptOpen};
+    ///
+    /// let host = KeptOpen::new();
+    /// host.read(Path::new("/proc/meminfo")).unwrap();
+    /// host.read(Path::new("/proc/self/status")).unwrap();
+    /// assert_eq!(host.kept(), 1);
+    /// ```
     #[must_use]
     pub fn kept(&self) -> usize {
         let generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,6 +127,17 @@ impl KeptOpen {
     }
 
     /// Closes what is kept of the files in these directories.
+    ///
+    /// ```
+    /// use std::ffi::OsStr;
+    /// use std::path::Path;
+    /// use lxcfs_core::{Source, live::KeptOpen};
+    ///
+    /// let host = KeptOpen::new();
+    /// host.read(Path::new("/proc/meminfo")).unwrap();
+    /// host.close(&[OsStr::new("/proc")].into());
+    /// assert_eq!(host.kept(), 0);
+    /// ```
     pub fn close(&self, dirs: &HashSet<&OsStr>) {
         let mut closing = Vec::new();
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);

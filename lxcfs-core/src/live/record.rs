@@ -19,6 +19,25 @@ use crate::source::{Entry, Source, SourceError, SourceErrorKind};
 /// recorder is therefore rendered from exactly what the recording has, and the recording renders to the same bytes.
 ///
 /// A recorder is for one look at one container. It grows with everything that is read.
+///
+/// ```
+/// use lxcfs_core::live::{Recorder, Recording};
+/// use lxcfs_core::synthetic::{Limits, Machine, Spelling};
+/// use lxcfs_core::{ContainerView, find};
+///
+/// let machine = Machine::new(2, 16 << 20);
+/// let (source, container) = machine.source(&Limits::default(), Spelling::V2);
+/// let recorder = Recorder::new(source);
+/// let view = ContainerView::new(&recorder, &container, machine.uptime);
+/// let seen = find("meminfo").unwrap().render(&view).unwrap();
+///
+/// let dir = tempfile::tempdir().unwrap();
+/// recorder.write_to(dir.path(), &container, machine.uptime, true).unwrap();
+/// let recording = Recording::open(dir.path()).unwrap();
+/// let container = recording.container();
+/// let view = ContainerView::new(recording.source(), &container, recording.now());
+/// assert_eq!(find("meminfo").unwrap().render(&view).unwrap(), seen);
+/// ```
 #[derive(Debug)]
 pub struct Recorder<S> {
     source: S,
@@ -38,6 +57,14 @@ pub(super) type Answers<T> = BTreeMap<PathBuf, Result<T, SourceErrorKind>>;
 
 impl<S: Source> Recorder<S> {
     /// Records what is read from `source`.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{MemorySource, Source, live::Recorder};
+    ///
+    /// let recorder = Recorder::new(MemorySource::new().with("/proc/uptime", "10.50 38.05\n"));
+    /// assert_eq!(recorder.read(Path::new("/proc/uptime")).unwrap(), "10.50 38.05\n");
+    /// ```
     #[must_use]
     pub fn new(source: S) -> Self {
         Self {
@@ -58,6 +85,18 @@ impl<S: Source> Recorder<S> {
     /// # Errors
     ///
     /// [`RecordError`] if the directory is not empty or cannot be written.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use std::time::Duration;
+    /// use lxcfs_core::{Container, MemorySource, Source, live::Recorder};
+    ///
+    /// let recorder = Recorder::new(MemorySource::new().with("/proc/uptime", "10.50 38.05\n"));
+    /// recorder.read(Path::new("/proc/uptime")).unwrap();
+    /// let dir = tempfile::tempdir().unwrap();
+    /// recorder.write_to(dir.path(), &Container::host(1), Duration::from_millis(10_500), true).unwrap();
+    /// assert_eq!(std::fs::read_to_string(dir.path().join("proc/uptime")).unwrap(), "10.50 38.05\n");
+    /// ```
     pub fn write_to(&self, dir: &Path, container: &Container, now: Duration, scrub: bool) -> Result<(), RecordError> {
         let seen = self.seen().clone();
         if scrub {

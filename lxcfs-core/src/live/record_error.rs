@@ -6,6 +6,18 @@ use std::path::PathBuf;
 use super::manifest::VERSION;
 
 /// A recording could not be written or opened.
+///
+/// ```
+/// use std::time::Duration;
+/// use lxcfs_core::live::{RecordError, Recorder};
+/// use lxcfs_core::{Container, MemorySource};
+///
+/// let dir = tempfile::tempdir().unwrap();
+/// std::fs::write(dir.path().join("notes"), "").unwrap();
+/// let recorder = Recorder::new(MemorySource::new());
+/// let error = recorder.write_to(dir.path(), &Container::host(1), Duration::ZERO, true).unwrap_err();
+/// assert!(matches!(error, RecordError::NotEmpty { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {

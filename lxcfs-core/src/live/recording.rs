@@ -17,6 +17,24 @@ use crate::source::{Entry, Source, SourceError};
 /// A recorded machine, container and moment: all that is needed to render as it was rendered then.
 ///
 /// What was not read when it was recorded is not there.
+///
+/// ```
+/// use lxcfs_core::live::Recording;
+/// use lxcfs_core::{ContainerView, find};
+///
+/// # use std::{path::Path, time::Duration};
+/// # use lxcfs_core::{Container, MemorySource, Source, live::Recorder};
+/// # let recorder = Recorder::new(MemorySource::new().with("/proc/loadavg", "0.20 0.18 1.12 1/80 11206\n"));
+/// # recorder.read(Path::new("/proc/loadavg")).unwrap();
+/// # let dir = tempfile::tempdir().unwrap();
+/// # recorder.write_to(dir.path(), &Container::host(1), Duration::ZERO, true).unwrap();
+/// # let dir = dir.path();
+/// // A directory that `lxcfs-cli record` has made.
+/// let recording = Recording::open(dir).unwrap();
+/// let container = recording.container();
+/// let view = ContainerView::new(recording.source(), &container, recording.now());
+/// assert_eq!(find("loadavg").unwrap().render(&view).unwrap(), "0.20 0.18 1.12 1/80 11206\n");
+/// ```
 #[derive(Debug)]
 pub struct Recording {
     root: Root,
@@ -29,6 +47,13 @@ impl Recording {
     /// # Errors
     ///
     /// [`RecordError`] if there is no manifest, or none that is understood here.
+    ///
+    /// ```
+    /// use lxcfs_core::live::{RecordError, Recording};
+    ///
+    /// let empty = tempfile::tempdir().unwrap();
+    /// assert!(matches!(Recording::open(empty.path()), Err(RecordError::Io { .. })));
+    /// ```
     pub fn open(dir: impl AsRef<Path>) -> Result<Self, RecordError> {
         let path = dir.as_ref().join(MANIFEST);
         let text = fs::read(&path).map_err(|source| RecordError::Io {
@@ -52,18 +77,52 @@ impl Recording {
     }
 
     /// The machine.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use std::time::Duration;
+    /// use lxcfs_core::live::{Recorder, Recording};
+    /// use lxcfs_core::{Container, MemorySource, Source};
+    ///
+    /// let recorder = Recorder::new(MemorySource::new().with("/proc/uptime", "10.50 38.05\n"));
+    /// recorder.read(Path::new("/proc/uptime")).unwrap();
+    /// let dir = tempfile::tempdir().unwrap();
+    /// recorder.write_to(dir.path(), &Container::host(1), Duration::ZERO, true).unwrap();
+    /// let recording = Recording::open(dir.path()).unwrap();
+    /// assert_eq!(recording.source().read(Path::new("/proc/uptime")).unwrap(), "10.50 38.05\n");
+    /// ```
     #[must_use]
     pub fn source(&self) -> &(impl Source + std::fmt::Debug + use<>) {
         self
     }
 
     /// The container that was looked at.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::live::{Recorder, Recording};
+    /// use lxcfs_core::{Container, MemorySource};
+    ///
+    /// let dir = tempfile::tempdir().unwrap();
+    /// Recorder::new(MemorySource::new()).write_to(dir.path(), &Container::host(4711), Duration::ZERO, false).unwrap();
+    /// assert_eq!(Recording::open(dir.path()).unwrap().container(), Container::host(4711));
+    /// ```
     #[must_use]
     pub fn container(&self) -> Container {
         self.manifest.container()
     }
 
     /// When, since the machine's boot.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::live::{Recorder, Recording};
+    /// use lxcfs_core::{Container, MemorySource};
+    ///
+    /// let (dir, now) = (tempfile::tempdir().unwrap(), Duration::from_secs(7200));
+    /// Recorder::new(MemorySource::new()).write_to(dir.path(), &Container::host(1), now, false).unwrap();
+    /// assert_eq!(Recording::open(dir.path()).unwrap().now(), now);
+    /// ```
     #[must_use]
     pub fn now(&self) -> Duration {
         self.manifest.now()

@@ -20,6 +20,15 @@ use crate::source::Source;
 ///
 /// [`ResolveError::NoSuchProcess`] and [`ResolveError::Gone`] where the caller or its container has ended,
 /// [`ResolveError::PermissionDenied`] and [`ResolveError::InitNotFound`] where the kernel does not show enough.
+///
+/// ```
+/// use lxcfs_core::{Container, live};
+///
+/// let host = live::Root::host();
+/// let hierarchies = live::hierarchies(&host).unwrap();
+/// let Container { caller, .. } = live::container_of(&host, &hierarchies, std::process::id()).unwrap();
+/// assert_eq!(caller, std::process::id());
+/// ```
 pub fn container_of(
     source: &(impl Source + ?Sized),
     hierarchies: &Hierarchies,
@@ -38,6 +47,16 @@ pub fn container_of(
 /// # Errors
 ///
 /// As [`container_of`].
+///
+/// ```
+/// use lxcfs_core::live;
+///
+/// let host = live::Root::host();
+/// let hierarchies = live::hierarchies(&host).unwrap();
+/// let pid = std::process::id();
+/// let container = live::container_of_live(&host, &hierarchies, pid).unwrap();
+/// assert_eq!(container, live::container_of(&host, &hierarchies, pid).unwrap());
+/// ```
 pub fn container_of_live(
     source: &(impl Source + ?Sized),
     hierarchies: &Hierarchies,
@@ -52,6 +71,17 @@ pub fn container_of_live(
 ///
 /// A process that has ended and was not waited for yet counts: its state looks the same while other threads of it go
 /// on.
+///
+/// ```
+/// use lxcfs_core::live::still_running;
+/// use lxcfs_core::{Init, MemorySource};
+///
+/// // Fields 1 to 22: the last one is when it started.
+/// let stat = "4700 (init) S 1 4700 4700 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 6000 0\n";
+/// let machine = MemorySource::new().with("/proc/4700/stat", stat);
+/// assert!(still_running(&machine, Init { pid: 4700, start_ticks: 6000 }));
+/// assert!(!still_running(&machine, Init { pid: 4700, start_ticks: 5999 }), "another one with its number");
+/// ```
 #[must_use]
 pub fn still_running(source: &(impl Source + ?Sized), init: Init) -> bool {
     start_ticks(&source, init.pid) == Ok(init.start_ticks)

@@ -7,6 +7,15 @@ use crate::error::ParseError;
 use crate::source::{SourceError, SourceErrorKind};
 
 /// The container of a process could not be found.
+///
+/// ```
+/// use lxcfs_core::cgroup::Hierarchies;
+/// use lxcfs_core::live::{ResolveError, container_of};
+/// use lxcfs_core::MemorySource;
+///
+/// let error = container_of(&MemorySource::new(), &Hierarchies::default(), 4711).unwrap_err();
+/// assert_eq!(error, ResolveError::NoSuchProcess { pid: 4711 });
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {

@@ -23,6 +23,16 @@ const MOST: usize = 4096;
 /// that mounts a part of a cgroup hierarchy later, without moving, goes unnoticed.
 ///
 /// No lock is held over a read.
+///
+/// ```
+/// use lxcfs_core::live::{self, Resolver};
+///
+/// let host = live::Root::host();
+/// let hierarchies = live::hierarchies(&host).unwrap();
+/// let resolver = Resolver::new(host, hierarchies);
+/// let first = resolver.container_of(std::process::id()).unwrap();
+/// assert_eq!(resolver.container_of(std::process::id()).unwrap(), first);
+/// ```
 #[derive(Debug)]
 pub struct Resolver<S> {
     source: S,
@@ -48,6 +58,14 @@ struct Known {
 
 impl<S: Source> Resolver<S> {
     /// A resolver over the running kernel, whose hierarchies are these.
+    ///
+    /// ```
+    /// use lxcfs_core::live::{self, Resolver};
+    ///
+    /// let host = live::Root::host();
+    /// let resolver = Resolver::new(host.clone(), live::hierarchies(&host).unwrap());
+    /// assert!(resolver.container_of(std::process::id()).is_ok());
+    /// ```
     #[must_use]
     pub fn new(source: S, hierarchies: Hierarchies) -> Self {
         Self {
@@ -62,6 +80,16 @@ impl<S: Source> Resolver<S> {
     /// # Errors
     ///
     /// As [`container_of`](super::container_of).
+    ///
+    /// ```
+    /// use lxcfs_core::live::{self, ResolveError, Resolver};
+    ///
+    /// let host = live::Root::host();
+    /// let resolver = Resolver::new(host.clone(), live::hierarchies(&host).unwrap());
+    /// assert_eq!(resolver.container_of(std::process::id()).unwrap().caller, std::process::id());
+    /// // No process has this number.
+    /// assert_eq!(resolver.container_of(u32::MAX), Err(ResolveError::NoSuchProcess { pid: u32::MAX }));
+    /// ```
     pub fn container_of(&self, pid: Pid) -> Result<Container, ResolveError> {
         let source = &self.source;
         let caller = Caller::look(source, pid)?;
@@ -96,6 +124,18 @@ impl<S: Source> Resolver<S> {
     }
 
     /// Forgets what was found for callers of that init: it has ended.
+    ///
+    /// ```
+    /// use lxcfs_core::live::{self, Resolver};
+    ///
+    /// let host = live::Root::host();
+    /// let resolver = Resolver::new(host.clone(), live::hierarchies(&host).unwrap());
+    /// let container = resolver.container_of(std::process::id()).unwrap();
+    /// if let Some(init) = container.init {
+    ///     resolver.forget(init);
+    /// }
+    /// assert_eq!(resolver.container_of(std::process::id()).unwrap(), container, "it is looked for again");
+    /// ```
     pub fn forget(&self, init: Init) {
         self.known().retain(|_, known| known.init != init);
     }

@@ -34,6 +34,13 @@ pub struct Root {
 
 impl Root {
     /// The running machine.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{Source, live::Root};
+    ///
+    /// assert!(Root::host().read(Path::new("/proc/stat")).unwrap().starts_with(b"cpu "));
+    /// ```
     #[must_use]
     pub fn host() -> Self {
         Self { dir: None }
@@ -43,6 +50,16 @@ impl Root {
     ///
     /// Nothing outside `dir` is ever read: links are resolved as if `dir` were the root, so an absolute target
     /// begins there and `..` stops there.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_core::{Source, live::Root};
+    ///
+    /// let dir = tempfile::tempdir().unwrap();
+    /// std::fs::create_dir(dir.path().join("proc")).unwrap();
+    /// std::fs::write(dir.path().join("proc/uptime"), "10.50 38.05\n").unwrap();
+    /// assert_eq!(Root::at(dir.path()).read(Path::new("/proc/uptime")).unwrap(), "10.50 38.05\n");
+    /// ```
     #[must_use]
     pub fn at(dir: impl Into<PathBuf>) -> Self {
         Self { dir: Some(dir.into()) }

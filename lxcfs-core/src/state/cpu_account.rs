@@ -21,6 +21,19 @@ use crate::cpu_model::CpuModel;
 const OVERDRAFT_NSEC: u64 = 1_000_000_000;
 
 /// The counters of one CPU, in nanoseconds.
+///
+/// ```
+/// use std::time::Duration;
+/// use lxcfs_core::cgroup::{CpuTime, CpuTimes};
+/// use lxcfs_core::{CpuIds, CpuModel, CpuView, Remembered};
+///
+/// let one_cpu = CpuModel::new(&"0".parse().unwrap(), None, None, CpuView::Quota, CpuIds::Host);
+/// let second_used = CpuTimes { user: 1_000_000_000, ..CpuTimes::default() };
+/// let sample = CpuTime { total: second_used, per_cpu: Vec::new() };
+/// // Three seconds after its start.
+/// let counters = Remembered::new().advance_cpu(sample, &one_cpu, Duration::ZERO, Duration::from_secs(3));
+/// assert_eq!((counters[0].1.used, counters[0].1.idle), (second_used, 2_000_000_000));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "save", derive(serde::Serialize, serde::Deserialize))]
 pub struct CpuCounters {
@@ -47,7 +60,7 @@ impl CpuCounters {
 /// The account of one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "save", derive(serde::Serialize, serde::Deserialize))]
-pub struct CpuAccount {
+pub(crate) struct CpuAccount {
     at: Duration,
     seen: CpuTime,
     counters: Vec<(CpuId, CpuCounters)>,
@@ -56,7 +69,7 @@ pub struct CpuAccount {
 impl CpuAccount {
     /// The account of a container that started at `since` (time since boot) and has been looked at never yet.
     #[must_use]
-    pub fn new(since: Duration) -> Self {
+    pub(crate) fn new(since: Duration) -> Self {
         Self {
             at: since,
             seen: CpuTime::default(),
@@ -66,7 +79,7 @@ impl CpuAccount {
 
     /// The counters of every CPU that has ever been shown, ascending by the number that the container is told.
     #[must_use]
-    pub fn counters(&self) -> &[(CpuId, CpuCounters)] {
+    pub(crate) fn counters(&self) -> &[(CpuId, CpuCounters)] {
         &self.counters
     }
 
@@ -74,7 +87,7 @@ impl CpuAccount {
     ///
     /// Of two samples that were taken at once, the older one may come later: it changes nothing.
     #[must_use]
-    pub fn advance(mut self, sample: CpuTime, model: &CpuModel, now: Duration) -> Self {
+    pub(crate) fn advance(mut self, sample: CpuTime, model: &CpuModel, now: Duration) -> Self {
         if now < self.at {
             return self;
         }

@@ -16,6 +16,15 @@ pub const FIXED_1: u64 = 1 << FSHIFT;
 pub const EXP: [u64; 3] = [1884, 2014, 2037];
 
 /// The tasks of a container at one moment.
+///
+/// ```
+/// use std::time::Duration;
+/// use lxcfs_core::{Remembered, state::load::Tasks};
+///
+/// let tasks = Tasks { running: 2, blocked: 1, threads: 40, last_pid: 117 };
+/// let load = Remembered::new().advance_load(tasks, Duration::from_secs(3600), Duration::from_secs(7200));
+/// assert_eq!(load.tasks(), tasks);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "save", derive(serde::Serialize, serde::Deserialize))]
 pub struct Tasks {
@@ -50,7 +59,7 @@ pub fn calc_load(load: u64, exp: u64, active: u64) -> u64 {
 
 /// `steps` steps at once, with the same number of active tasks all the time: the kernel's `calc_load_n`.
 #[must_use]
-pub fn calc_load_n(load: u64, exp: u64, active: u64, steps: u64) -> u64 {
+pub(crate) fn calc_load_n(load: u64, exp: u64, active: u64, steps: u64) -> u64 {
     calc_load(load, fixed_power(exp, steps), active)
 }
 
@@ -69,6 +78,18 @@ fn fixed_power(base: u64, exponent: u64) -> u64 {
 }
 
 /// Load averages and the look at the tasks that they were last advanced by.
+///
+/// ```
+/// use std::time::Duration;
+/// use lxcfs_core::{Remembered, state::load::Tasks};
+///
+/// // Two tasks that have run for a day, then none for a minute.
+/// let (remembered, day) = (Remembered::new(), Duration::from_secs(86_400));
+/// remembered.advance_load(Tasks { running: 2, ..Tasks::default() }, day, day);
+/// let load = remembered.advance_load(Tasks::default(), day, day + Duration::from_secs(60));
+/// let [one_minute, five_minutes, _] = load.hundredths();
+/// assert!(one_minute < five_minutes && five_minutes < 200);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "save", derive(serde::Serialize, serde::Deserialize))]
 pub struct Load {
@@ -84,7 +105,7 @@ impl Load {
     /// The averages when nobody has looked before: as if the tasks had been as active as they are now for the whole
     /// `age` of the container.
     #[must_use]
-    pub fn first(tasks: Tasks, age: Duration, now: Duration) -> Self {
+    pub(crate) fn first(tasks: Tasks, age: Duration, now: Duration) -> Self {
         let steps = steps_in(age);
         let averages = EXP.map(|exp| {
             if steps == 0 {
@@ -104,7 +125,7 @@ impl Load {
 
     /// The averages after another look. They move by one step for each whole interval since the last step.
     #[must_use]
-    pub fn advance(self, tasks: Tasks, now: Duration) -> Self {
+    pub(crate) fn advance(self, tasks: Tasks, now: Duration) -> Self {
         let steps = steps_in(now.saturating_sub(self.stepped_at));
         let mut next = Self {
             tasks,
@@ -128,6 +149,14 @@ impl Load {
     }
 
     /// The averages over 1, 5 and 15 minutes, in hundredths, rounded as the kernel prints them.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::{Remembered, state::load::Tasks};
+    ///
+    /// let (tasks, day) = (Tasks { running: 2, ..Tasks::default() }, Duration::from_secs(86_400));
+    /// assert_eq!(Remembered::new().advance_load(tasks, day, day).hundredths(), [200, 200, 200]);
+    /// ```
     #[must_use]
     pub fn hundredths(&self) -> [u64; 3] {
         self.averages.map(|load| {
@@ -138,6 +167,15 @@ impl Load {
     }
 
     /// The tasks at the last look.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::{Remembered, state::load::Tasks};
+    ///
+    /// let tasks = Tasks { threads: 3, ..Tasks::default() };
+    /// let load = Remembered::new().advance_load(tasks, Duration::ZERO, Duration::ZERO);
+    /// assert_eq!(load.tasks().threads, 3);
+    /// ```
     #[must_use]
     pub fn tasks(&self) -> Tasks {
         self.tasks
@@ -145,11 +183,19 @@ impl Load {
 
     /// The highest pid seen so far: the nearest there is to a count of the processes ever made.
     #[must_use]
-    pub fn most_pids(&self) -> u64 {
+    pub(crate) fn most_pids(&self) -> u64 {
         self.most_pids
     }
 
     /// When the last look was taken.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::{Remembered, state::load::Tasks};
+    ///
+    /// let now = Duration::from_secs(7200);
+    /// assert_eq!(Remembered::new().advance_load(Tasks::default(), Duration::ZERO, now).sampled_at(), now);
+    /// ```
     #[must_use]
     pub fn sampled_at(&self) -> Duration {
         self.sampled_at

@@ -21,6 +21,19 @@ use load::{Load, Tasks};
 pub const SAMPLE_EVERY: Duration = Duration::from_secs(5);
 
 /// What is remembered of one container. Share it between all views of that container; drop it with the container.
+///
+/// ```
+/// use lxcfs_core::synthetic::{Limits, Machine, Spelling};
+/// use lxcfs_core::{ContainerView, Remembered, find};
+///
+/// let machine = Machine::new(2, 16 << 20);
+/// let (source, container) = machine.source(&Limits::default(), Spelling::V2);
+/// // One for each container, as long as it lives.
+/// let remembered = Remembered::new();
+/// let view = ContainerView::new(&source, &container, machine.uptime).with_remembered(&remembered);
+/// find("stat").unwrap().render(&view).unwrap();
+/// assert!(remembered.changes() > 0, "the next reading goes on from there");
+/// ```
 #[derive(Debug, Default)]
 pub struct Remembered {
     cpu: Mutex<Option<CpuAccount>>,
@@ -30,6 +43,12 @@ pub struct Remembered {
 
 impl Remembered {
     /// Nothing yet.
+    ///
+    /// ```
+    /// use lxcfs_core::Remembered;
+    ///
+    /// assert_eq!(Remembered::new().changes(), 0);
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -38,6 +57,22 @@ impl Remembered {
     /// Takes a sample of the CPU time into account and returns the counters to show.
     ///
     /// `since` is when the container started, for the first sample.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::cgroup::{CpuTime, CpuTimes};
+    /// use lxcfs_core::{CpuIds, CpuModel, CpuView, Remembered};
+    ///
+    /// let cpus = CpuModel::new(&"0-1".parse().unwrap(), None, None, CpuView::Quota, CpuIds::Host);
+    /// let used = |nsec| CpuTime { total: CpuTimes { user: nsec, ..CpuTimes::default() }, per_cpu: Vec::new() };
+    /// let remembered = Remembered::new();
+    /// let before = remembered.advance_cpu(used(500), &cpus, Duration::ZERO, Duration::from_secs(1));
+    /// let now = remembered.advance_cpu(used(900), &cpus, Duration::ZERO, Duration::from_secs(2));
+    /// let total = |counters: &[(u32, lxcfs_core::state::cpu_account::CpuCounters)]| -> u64 {
+    ///     counters.iter().map(|(_, one)| one.used.total()).sum()
+    /// };
+    /// assert_eq!((total(&before), total(&now)), (500, 900));
+    /// ```
     pub fn advance_cpu(
         &self,
         sample: CpuTime,
@@ -57,6 +92,17 @@ impl Remembered {
     }
 
     /// The load, if its last sample is younger than that.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::{Remembered, state::load::Tasks};
+    ///
+    /// let (remembered, now) = (Remembered::new(), Duration::from_secs(7200));
+    /// assert!(remembered.load(now, Duration::from_secs(5)).is_none());
+    /// remembered.advance_load(Tasks::default(), Duration::ZERO, now);
+    /// assert!(remembered.load(now + Duration::from_secs(4), Duration::from_secs(5)).is_some());
+    /// assert!(remembered.load(now + Duration::from_secs(5), Duration::from_secs(5)).is_none());
+    /// ```
     #[must_use]
     pub fn load(&self, now: Duration, fresh_for: Duration) -> Option<Load> {
         lock(&self.load).filter(|load| now.saturating_sub(load.sampled_at()) < fresh_for)
@@ -64,6 +110,15 @@ impl Remembered {
 
     /// Takes a look at the tasks into account and returns the load to show. `age` is the container's, for the first
     /// look.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::{Remembered, state::load::Tasks};
+    ///
+    /// let (remembered, hour) = (Remembered::new(), Duration::from_secs(3600));
+    /// let busy = Tasks { running: 1, threads: 1, ..Tasks::default() };
+    /// assert_eq!(remembered.advance_load(busy, hour, hour).hundredths()[0], 100);
+    /// ```
     pub fn advance_load(&self, tasks: Tasks, age: Duration, now: Duration) -> Load {
         let mut slot = lock(&self.load);
         let load = match slot.take() {
@@ -76,6 +131,16 @@ impl Remembered {
     }
 
     /// How often it has changed. Who keeps a copy of what is remembered needs no other one while this is the same.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::{Remembered, state::load::Tasks};
+    ///
+    /// let remembered = Remembered::new();
+    /// let saved_at = remembered.changes();
+    /// remembered.advance_load(Tasks::default(), Duration::ZERO, Duration::ZERO);
+    /// assert_ne!(remembered.changes(), saved_at, "it is to be saved again");
+    /// ```
     #[must_use]
     pub fn changes(&self) -> u64 {
         self.changes.load(Ordering::Acquire)

@@ -34,6 +34,16 @@ impl Remembered {
     }
 
     /// What was remembered; `None` for anything that [`save`](Self::save) of this version has not made.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use lxcfs_core::{Remembered, state::load::Tasks};
+    ///
+    /// let (remembered, now) = (Remembered::new(), Duration::from_secs(7200));
+    /// let load = remembered.advance_load(Tasks { running: 3, ..Tasks::default() }, now, now);
+    /// let next_process = Remembered::restore(&remembered.save()).unwrap();
+    /// assert_eq!(next_process.load(now, Duration::from_secs(5)), Some(load));
+    /// ```
     #[must_use]
     pub fn restore(bytes: &[u8]) -> Option<Self> {
         if bytes.first() != Some(&VERSION) {

@@ -9,6 +9,19 @@ use crate::cpu_list::{CpuId, CpuList};
 use crate::source::MemorySource;
 
 /// A container: what limits it and what it has done.
+///
+/// ```
+/// use lxcfs_core::ContainerView;
+/// use lxcfs_core::synthetic::{Level, Limits, Machine, Spelling};
+///
+/// // A pod of 512 MiB around a container of 1 GiB.
+/// let memory = |bytes| Level { memory: Some(bytes), ..Level::default() };
+/// let limits = Limits { own: memory(1 << 30), ancestors: vec![memory(512 << 20)], ..Limits::default() };
+/// let machine = Machine::new(8, 16 << 20);
+/// let (source, container) = machine.source(&limits, Spelling::V2);
+/// let memory = ContainerView::new(&source, &container, machine.uptime).cgroup().memory().unwrap().unwrap();
+/// assert_eq!((memory.limit.unwrap().value, memory.limit.unwrap().levels_up), (512 << 20, 1));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Its own cgroup.
@@ -31,6 +44,14 @@ pub struct Limits {
 }
 
 /// One level of a hierarchy: limits and what is used of them.
+///
+/// ```
+/// use lxcfs_core::synthetic::{Level, Limits};
+///
+/// let own = Level { memory: Some(256 << 20), quota: Some((50_000, 100_000)), ..Level::default() };
+/// let limits = Limits { own, ..Limits::default() };
+/// assert_eq!(limits.levels().count(), 1);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Level {
     /// The memory limit in bytes.
@@ -54,6 +75,17 @@ pub struct Level {
 }
 
 /// One process of a container.
+///
+/// ```
+/// use lxcfs_core::ContainerView;
+/// use lxcfs_core::synthetic::{Limits, Machine, Process, Spelling};
+///
+/// let limits = Limits { processes: vec![Process::new(1, "S"), Process::new(7, "RRD")], ..Limits::default() };
+/// let machine = Machine::new(8, 16 << 20);
+/// let (source, container) = machine.source(&limits, Spelling::V2);
+/// let tasks = ContainerView::new(&source, &container, machine.uptime).load().unwrap().unwrap().tasks();
+/// assert_eq!((tasks.running, tasks.blocked, tasks.threads), (2, 1, 4));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
     /// Its pid in the container; [`HOST_PIDS`](super::HOST_PIDS) more on the host. Its threads have the numbers that follow.
@@ -64,6 +96,13 @@ pub struct Process {
 
 impl Process {
     /// A process with a thread for each letter of `threads`.
+    ///
+    /// ```
+    /// use lxcfs_core::synthetic::Process;
+    ///
+    /// let process = Process::new(7, "RS");
+    /// assert_eq!((process.pid, process.threads.len()), (7, 2));
+    /// ```
     #[must_use]
     pub fn new(pid: Pid, threads: &str) -> Self {
         Self {
@@ -92,16 +131,45 @@ impl Default for Limits {
 impl Limits {
     /// Writes the cgroup files and those of the processes, and says which container it is. Writing another description
     /// over the first is time passing.
+    ///
+    /// ```
+    /// use lxcfs_core::ContainerView;
+    /// use lxcfs_core::synthetic::{Level, Limits, Machine, Spelling};
+    ///
+    /// let (machine, mut limits) = (Machine::new(8, 16 << 20), Limits::default());
+    /// let mut files = machine.files();
+    /// limits.spell(Spelling::V2, &mut files);
+    /// limits.own = Level { memory_usage: 4096, ..Level::default() };
+    /// let container = limits.spell(Spelling::V2, &mut files);
+    /// let view = ContainerView::new(&files, &container, machine.uptime);
+    /// assert_eq!(view.cgroup().memory().unwrap().unwrap().usage, 4096);
+    /// ```
     pub fn spell(&self, spelling: Spelling, files: &mut MemorySource) -> Container {
         cgroups::write(self, spelling, files)
     }
 
     /// The own level and those above it.
+    ///
+    /// ```
+    /// use lxcfs_core::synthetic::{Level, Limits};
+    ///
+    /// let limits = Limits { ancestors: vec![Level::default(), Level::default()], ..Limits::default() };
+    /// assert_eq!(limits.levels().count(), 3);
+    /// ```
     pub fn levels(&self) -> impl Iterator<Item = &Level> {
         std::iter::once(&self.own).chain(&self.ancestors)
     }
 
     /// All CPU time used.
+    ///
+    /// ```
+    /// use lxcfs_core::cgroup::CpuTimes;
+    /// use lxcfs_core::synthetic::Limits;
+    ///
+    /// let second = CpuTimes { user: 1_000_000_000, ..CpuTimes::default() };
+    /// let limits = Limits { used: vec![(0, second), (3, second)], ..Limits::default() };
+    /// assert_eq!(limits.used_in_all().user, 2_000_000_000);
+    /// ```
     #[must_use]
     pub fn used_in_all(&self) -> CpuTimes {
         self.used

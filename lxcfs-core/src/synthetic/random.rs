@@ -30,6 +30,14 @@ fn cpus(draw: &mut Draw<'_>, of: &CpuList) -> CpuList {
 
 impl Machine {
     /// A machine of 1 to 8 CPUs, some of which may be offline.
+    ///
+    /// ```
+    /// use lxcfs_core::synthetic::Machine;
+    ///
+    /// // Where 0 is drawn throughout, the machine is the simplest one.
+    /// let machine = Machine::random(&mut |_| 0);
+    /// assert_eq!((machine.cpus, machine.swap_kib), (1, 0));
+    /// ```
     pub fn random(draw: &mut Draw<'_>) -> Self {
         let cpus_present = u32::try_from(draw(8)).unwrap_or(0).saturating_add(1);
         let memory_kib = draw(1 << 34).saturating_add(64) & !1;
@@ -62,6 +70,12 @@ impl Machine {
 
 impl Level {
     /// Limits and usage of every size: a limit above the host's memory, usage above its limit, a quota of a thousandth.
+    ///
+    /// ```
+    /// use lxcfs_core::synthetic::Level;
+    ///
+    /// assert_eq!(Level::random(&mut |_| 0), Level::default());
+    /// ```
     pub fn random(draw: &mut Draw<'_>) -> Self {
         let mut stat = MemoryStat::default();
         for field in [
@@ -109,6 +123,13 @@ impl Level {
     }
 
     /// The part of it that both versions can tell: v1 has no `memory.high`, and of its kernel memory no statistics.
+    ///
+    /// ```
+    /// use lxcfs_core::synthetic::Level;
+    ///
+    /// let level = Level { memory: Some(1 << 20), memory_high: Some(1 << 19), ..Level::default() };
+    /// assert_eq!(level.told_by_both(), Level { memory: Some(1 << 20), ..Level::default() });
+    /// ```
     #[must_use]
     pub fn told_by_both(self) -> Self {
         Self {
@@ -134,6 +155,18 @@ impl Level {
 
 impl Limits {
     /// A container on that machine, up to four levels deep, that has used no more CPU time than there was.
+    ///
+    /// ```
+    /// use lxcfs_core::synthetic::{Limits, Machine};
+    ///
+    /// let machine = Machine::new(4, 16 << 20);
+    /// let mut next = 0;
+    /// let limits = Limits::random(&machine, &mut |below| {
+    ///     next += 1;
+    ///     next % below.max(1)
+    /// });
+    /// assert!(!limits.processes.is_empty());
+    /// ```
     pub fn random(machine: &Machine, draw: &mut Draw<'_>) -> Self {
         let online = machine.online();
         let started = Duration::from_millis(draw(90_000));
@@ -178,6 +211,17 @@ impl Limits {
 
     /// The part of it that both versions can tell. v1 does not tell nice time and v2 no CPU, so that the time is spread
     /// evenly over the `shown` ones in whole ticks; v2 tells neither merged requests nor their time.
+    ///
+    /// ```
+    /// use lxcfs_core::CpuList;
+    /// use lxcfs_core::cgroup::CpuTimes;
+    /// use lxcfs_core::synthetic::Limits;
+    ///
+    /// let second = CpuTimes { nice: 1_000_000_000, ..CpuTimes::default() };
+    /// let limits = Limits { used: vec![(0, second)], ..Limits::default() };
+    /// let told = limits.told_by_both(&CpuList::first(1));
+    /// assert_eq!(told.used_in_all().nice, 0);
+    /// ```
     #[must_use]
     pub fn told_by_both(self, shown: &CpuList) -> Self {
         let used = self.used_in_all();

@@ -92,3 +92,27 @@ proptest! {
         }
     }
 }
+
+/// The longest list that a kernel of 8192 CPUs can write, and the longest range.
+#[test]
+fn cpusets_of_thousands_of_cpus_are_counted_like_any_other() {
+    let machine = Machine::new(512, 1 << 30);
+    let odd: CpuList = (0..8192).filter(|cpu| cpu % 2 == 1).collect();
+    for (cpuset, count) in [(CpuList::first(8192), 512), (odd, 256)] {
+        let limits = Limits {
+            cpuset: Some(cpuset),
+            ..Limits::default()
+        };
+        for spelling in Spelling::ALL {
+            let (source, container) = machine.source(&limits, spelling);
+            let view = ContainerView::new(&source, &container, machine.uptime);
+            let (_, each) = stat(&text(&view, "stat"));
+            let counts = [
+                stanzas(&text(&view, "cpuinfo")).len(),
+                each.len(),
+                list(&view, "online").iter().count(),
+            ];
+            assert_eq!(counts, [count; 3], "{spelling:?}");
+        }
+    }
+}

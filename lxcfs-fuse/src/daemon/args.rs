@@ -12,6 +12,12 @@ use super::log::{LogFormat, LogLevel};
 use crate::keeper::{Times, control};
 use crate::metrics::{BESIDE, Place};
 
+const ABOUT: &str = "Show each container its own /proc and /sys";
+
+const LONG_ABOUT: &str = "\
+Mounts a file system whose files tell the container that reads them about itself. Containers have them bound over \
+those of the kernel. What is not on the command line is taken from the configuration file, and else by default.";
+
 const AFTER_HELP: &str = "\
 Without a word about CPUs, containers see as many CPUs as their quota can keep busy, by the kernel's own numbers. \
 --enable-cfs numbers them from 0. --cpu-view cpuset leaves the quota out, as LXCFS without --enable-cfs does.
@@ -41,13 +47,21 @@ const SECONDS: RangeInclusive<u64> = 1..=3600;
 const OWN: &str = "Options that LXCFS does not have";
 const KEEPING: &str = "Options for a mount that outlives its daemon";
 
-/// Show each container its own /proc and /sys
+/// The command line of the daemon.
 ///
-/// Mounts a file system whose files tell the container that reads them about itself. Containers have them bound over
-/// those of the kernel. What is not on the command line is taken from the configuration file, and else by default.
+/// ```
+/// use clap::Parser as _;
+/// use lxcfs_fuse::daemon::CommandLine;
+///
+/// assert!(CommandLine::try_parse_from(["lxcfs", "--enable-cfs", "/var/lib/lxcfs"]).is_ok());
+/// assert!(CommandLine::try_parse_from(["lxcfs"]).is_err(), "where to?");
+/// ```
 #[derive(Debug, Parser)]
 #[command(
     name = "lxcfs",
+    // Apart from the doc comment, whose example is not for those who ask for help.
+    about = ABOUT,
+    long_about = format!("{ABOUT}\n\n{LONG_ABOUT}"),
     version,
     disable_version_flag = true,
     after_help = AFTER_HELP,
@@ -64,6 +78,20 @@ pub struct CommandLine {
 }
 
 /// What the daemon is told when it is started.
+///
+/// ```
+/// use clap::Parser;
+/// use lxcfs_fuse::daemon::Args;
+///
+/// /// A program of one's own with the daemon as one of its commands.
+/// #[derive(Parser)]
+/// enum Command {
+///     Mount(Args),
+///     Other,
+/// }
+///
+/// assert!(matches!(Command::parse_from(["program", "mount", "/var/lib/lxcfs"]), Command::Mount(_)));
+/// ```
 // `args_override_self`: a repeated option is no mistake, as for getopt(3); the last value counts.
 #[derive(Debug, Clone, clap::Args)]
 #[command(args_override_self = true)]
@@ -209,6 +237,10 @@ pub struct Args {
     /// How long the process that serves may be silent before it is replaced, in seconds; 0 for ever
     #[arg(long, value_name = "SECONDS", help_heading = KEEPING, default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3600))]
     keep_watchdog: u64,
+
+    /// Keep all capabilities and system calls: to look for a mistake
+    #[arg(long, help_heading = OWN)]
+    pub(super) no_sandbox: bool,
 
     /// Look at the command line and the configuration file, and end
     #[arg(long, help_heading = OWN)]

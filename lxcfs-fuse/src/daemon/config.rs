@@ -46,6 +46,18 @@ pub(super) struct Config {
 }
 
 /// The configuration file cannot be used.
+///
+/// ```
+/// use clap::Parser as _;
+/// use lxcfs_fuse::daemon::{CommandLine, ConfigError, Error, run};
+///
+/// let file = tempfile::NamedTempFile::new().unwrap();
+/// std::fs::write(file.path(), "swap = true\ncolour = \"red\"\n").unwrap();
+/// let config = format!("--config={}", file.path().display());
+/// let line = CommandLine::parse_from(["lxcfs", "--check", &config, "/var/lib/lxcfs"]);
+/// let error = run(line.args).unwrap_err();
+/// assert!(matches!(error, Error::Config(ConfigError::Text { line: 2, .. })));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {

@@ -11,6 +11,16 @@ use crate::keeper::ask::AskError;
 use crate::session::KeptError;
 
 /// The daemon could not do its work.
+///
+/// ```
+/// use clap::Parser as _;
+/// use lxcfs_fuse::daemon::{CommandLine, Error, run};
+///
+/// let line = CommandLine::parse_from(["lxcfs", "--check", "--config=/nowhere.toml", "/var/lib/lxcfs"]);
+/// let error = run(line.args).unwrap_err();
+/// assert!(matches!(error, Error::Config(_)));
+/// assert!(error.to_string().starts_with("configuration file /nowhere.toml: "));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -1,6 +1,7 @@
 //! The daemon as a keeper: others serve.
 
 use super::args::Args;
+use super::confine;
 use super::error::Error;
 use super::healing::Healing;
 use super::layers::Layers;
@@ -11,11 +12,12 @@ use super::start::{Claim, Start};
 use crate::keeper::control::Control;
 use crate::keeper::program::Program;
 use crate::keeper::{Begun, End, KeepError, Keeper};
+use crate::sandbox::Role;
 
 /// Keeps a connection until its end.
 pub(super) fn keep(args: Args, program: &Program, start: Start, layers: &Layers, events: &Events) -> Result<(), Error> {
     let times = args.times();
-    let linger = args.linger;
+    let (linger, no_sandbox, triggers) = (args.linger, args.no_sandbox, start.kept.has_triggers());
     let mut claim = start.claim;
     claim.nobody_else_serves()?;
     let begun = Found {
@@ -27,6 +29,8 @@ pub(super) fn keep(args: Args, program: &Program, start: Start, layers: &Layers,
     };
     // What was mounted just now is nobody's if nobody begins to serve it; and the keeper unmounts at its end.
     let keeper = Keeper::new((start.kept, start.shown), program, times, linger, events, begun)?;
+    // The last thing for which it needs more is what it writes of itself as it becomes a keeper.
+    confine(no_sandbox, Role::Keeper, triggers);
     let end = keeper.keep()?;
     if linger && end == (End::HandedOver { told: false }) {
         tracing::info!("waiting to be told to end");

@@ -17,6 +17,13 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, Registry, reload};
 
 /// How much is logged.
+///
+/// ```
+/// use clap::ValueEnum as _;
+/// use lxcfs_fuse::daemon::LogLevel;
+///
+/// assert_eq!(LogLevel::from_str("debug", false), Ok(LogLevel::Debug));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
@@ -34,6 +41,13 @@ pub enum LogLevel {
 }
 
 /// How it is logged.
+///
+/// ```
+/// use clap::ValueEnum as _;
+/// use lxcfs_fuse::daemon::LogFormat;
+///
+/// assert_eq!(LogFormat::from_str("json", false), Ok(LogFormat::Json));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// Lines for people
@@ -67,6 +81,14 @@ type Filtered = Layered<Filter, Registry>;
 type Output = Box<dyn Layer<Filtered> + Send + Sync>;
 
 /// The log of this process.
+///
+/// ```
+/// use lxcfs_fuse::daemon::{Log, LogFormat, LogLevel};
+///
+/// let log = Log::start(LogLevel::Warn, LogFormat::Text);
+/// tracing::warn!("this is seen on the standard error");
+/// assert!(!format!("{log:?}").is_empty());
+/// ```
 #[derive(Debug)]
 pub struct Log {
     filter: reload::Handle<Targets, Registry>,
@@ -74,6 +96,15 @@ pub struct Log {
 
 impl Log {
     /// From now on, what is logged goes to the standard error. If the process has a log already, it goes there.
+    ///
+    /// ```
+    /// use lxcfs_fuse::daemon::{Log, LogFormat, LogLevel};
+    ///
+    /// // The second one changes nothing.
+    /// let _first = Log::start(LogLevel::Info, LogFormat::Json);
+    /// let _second = Log::start(LogLevel::Trace, LogFormat::Text);
+    /// assert!(tracing::enabled!(tracing::Level::INFO));
+    /// ```
     pub fn start(level: LogLevel, format: LogFormat) -> Self {
         let (filter, handle) = reload::Layer::new(level.filter());
         let journal = is_journal();
@@ -89,7 +120,7 @@ impl Log {
     }
 
     /// From now on, that much is logged.
-    pub fn set_level(&self, level: LogLevel) {
+    pub(crate) fn set_level(&self, level: LogLevel) {
         // It only fails if the log is not ours, see above.
         let _ = self.filter.reload(level.filter());
     }

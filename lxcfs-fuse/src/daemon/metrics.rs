@@ -1,4 +1,4 @@
-//! Scrapes are answered by whoever has the control socket: a keeper, a daemon without one, or a worker that was left alone.
+//! Scrapes are answered by a keeper, or by a daemon without one. A worker that was left alone may make no socket.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::PathBuf;

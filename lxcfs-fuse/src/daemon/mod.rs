@@ -35,6 +35,7 @@ use signals::Events;
 
 use crate::keeper::passed;
 use crate::keeper::program::Program;
+use crate::sandbox::{self, Role};
 use crate::settings::{MountOptions, Resume, Settings};
 
 /// Mounts the file system and serves it until it is told to end, or until somebody else unmounts it. Or takes over what
@@ -46,6 +47,18 @@ use crate::settings::{MountOptions, Resume, Settings};
 /// # Errors
 ///
 /// [`Error`].
+///
+/// ```
+/// use clap::Parser as _;
+/// use lxcfs_fuse::daemon::{CommandLine, run};
+///
+/// let file = tempfile::NamedTempFile::new().unwrap();
+/// std::fs::write(file.path(), "swap = false\ndeadline-ms = 500\n").unwrap();
+/// let config = format!("--config={}", file.path().display());
+/// // With --check it is all but mounted.
+/// let line = CommandLine::parse_from(["lxcfs", "--check", &config, "/var/lib/lxcfs"]);
+/// assert!(run(line.args).is_ok());
+/// ```
 pub fn run(args: Args) -> Result<(), Error> {
     // Before anything is opened that could be taken for one of them.
     let passed = passed::take();
@@ -78,10 +91,8 @@ pub fn run(args: Args) -> Result<(), Error> {
     let program = Program::this(&from).map_err(Error::Program)?;
 
     if args.worker {
-        let mut start = start::from_keeper(passed)?;
-        if start.is_taken(&args) {
-            return Ok(());
-        }
+        let start = start::from_keeper(passed)?;
+        confine(args.no_sandbox, Role::Worker, start.kept.has_triggers());
         return Daemon::start(args, &options, layers, log, events, program, start)?.serve();
     }
     let mut start = start::from_anywhere(&args, &options, passed)?;
@@ -95,7 +106,17 @@ pub fn run(args: Args) -> Result<(), Error> {
     if args.keep == Some(Keep::Process) {
         return keep::keep(args, &program, start, &layers, &events);
     }
+    confine(args.no_sandbox, Role::Keeper, start.kept.has_triggers());
     Daemon::start(args, &options, layers, log, events, program, start)?.serve()
+}
+
+/// From here on this process can do no more than it needs. It has one thread still.
+fn confine(no_sandbox: bool, role: Role, triggers: bool) {
+    if no_sandbox {
+        tracing::warn!("--no-sandbox: all capabilities and system calls are kept");
+    } else {
+        sandbox::confine(role, triggers);
+    }
 }
 
 fn mount_options(args: &Args, layers: &Layers) -> Result<MountOptions, Error> {

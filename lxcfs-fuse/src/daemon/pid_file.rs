@@ -16,6 +16,13 @@ use nix::libc;
 const ATTEMPTS: u32 = 100;
 
 /// The pid file cannot be had.
+///
+/// ```
+/// use lxcfs_fuse::daemon::PidFileError;
+///
+/// let error = PidFileError::NotAFile { path: "/run".into() };
+/// assert_eq!(error.to_string(), "pid file /run: not a regular file (--pidfile)");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PidFileError {

@@ -1,6 +1,7 @@
 //! A process that serves: alone, with the service manager as its keeper, or as the worker of a keeper of ours.
 
 use std::io;
+use std::mem;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::mpsc;
 use std::thread;
@@ -134,11 +135,6 @@ impl Daemon {
             Ok(seen) => seen.add(Number::WorkersStarted),
             Err(error) => tracing::debug!(%error, "not counted"),
         }
-        if daemon.args.worker {
-            daemon.control = claim.control(&daemon.args);
-            daemon.metrics.begin();
-            return Ok(daemon);
-        }
         match claim.settle(&daemon.args) {
             Ok((pid_file, control)) => {
                 daemon.pid_file = Some(pid_file);
@@ -215,6 +211,11 @@ impl Daemon {
                 }
                 Event::End(signal) => {
                     tracing::info!(%signal, "told to end");
+                    if self.is_alone() {
+                        tracing::warn!(
+                            "a worker that was left alone may not unmount: the mount stays, dead, until the next start"
+                        );
+                    }
                     self.at_end()
                 }
                 Event::Woken => return self.over(),
@@ -242,24 +243,38 @@ impl Daemon {
 
     /// What a signal to end means.
     fn at_end(&self) -> Next {
-        if self.mail.is_some() || self.by_systemd {
+        if self.args.worker || self.by_systemd {
             Next::Leave
         } else {
             Next::Unmount
         }
     }
 
+    /// A worker whose keeper has died. It can do no more than any worker: it starts no program, and unmounts nothing.
+    fn is_alone(&self) -> bool {
+        self.args.worker && self.mail.is_none()
+    }
+
+    /// What whoever has asked this process to end is to unmount itself: the minor number of its device, or 0 for nothing.
+    fn left_mounted(&self) -> u32 {
+        if self.is_alone() {
+            rustix::fs::minor(self.mounted.kept().device())
+        } else {
+            0
+        }
+    }
+
     /// Requests have ended: it is unmounted, or was aborted.
     fn over(self) -> Result<(), Error> {
         let end = self.requests.try_recv().unwrap_or(Ok(()));
-        if let Some(mail) = &self.mail {
-            // The keeper does what is to be done.
-            let _ = send(mail.as_fd(), Word::Ended, u32::from(end.is_err()), &[]);
+        // The keeper does what is to be done.
+        self.say(Word::Ended, u32::from(end.is_err()));
+        if end.is_ok() && self.mail.is_none() {
+            tracing::info!("unmounted by somebody else");
+        }
+        if self.args.worker {
             self.mounted.leave();
             return end.map_err(Error::Requests);
-        }
-        if end.is_ok() {
-            tracing::info!("unmounted by somebody else");
         }
         self.unmount()?;
         end.map_err(Error::Requests)
@@ -283,7 +298,6 @@ impl Daemon {
                     self.mail = None;
                     if let Some(listener) = self.spare.take() {
                         self.control = Some(Control::adopt(listener, &self.args.control()));
-                        self.metrics.begin();
                     }
                 }
             }
@@ -314,15 +328,17 @@ impl Daemon {
             };
             match wish {
                 Wish::TakeOver(caller) => self.hand(caller),
+                // That this process has ended, and nobody serves, it hears of by the end of the conversation.
+                Wish::Able(caller) if self.taking == Some(caller) && self.is_alone() => return Next::Leave,
                 Wish::Able(caller) if self.taking == Some(caller) => self.stop_serving(caller),
                 Wish::Able(caller) | Wish::Ready(caller) => self.answer(caller, Word::Refused, Refusal::FAILED),
                 Wish::Stop(caller) => {
-                    self.answer(caller, Word::Done, 0);
+                    self.answer(caller, Word::Done, self.left_mounted());
                     return self.at_end();
                 }
                 Wish::Unmount(caller) => {
-                    self.answer(caller, Word::Done, 0);
-                    return Next::Unmount;
+                    self.answer(caller, Word::Done, self.left_mounted());
+                    return if self.is_alone() { Next::Leave } else { Next::Unmount };
                 }
                 Wish::Status(caller) => self.say_status(caller),
                 Wish::Gone(caller) => {
@@ -412,8 +428,10 @@ impl Daemon {
             notify::stopping("leaving; the mount stays");
         }
         self.mounted.leave();
-        if let Some(control) = &self.control {
+        if let Some(control) = self.control {
             control.remove();
+            // Whoever talks to us hears of our end when nobody serves any more, which is at the end of the process.
+            mem::forget(control);
         }
     }
 
@@ -421,6 +439,10 @@ impl Daemon {
     fn replace(&mut self) {
         if self.mail.is_some() {
             tracing::warn!("a worker is replaced by its keeper: that is where the signal belongs");
+            return;
+        }
+        if self.args.worker {
+            tracing::warn!("a worker that was left alone stays what it is: start a daemon, which takes over from it");
             return;
         }
         tracing::info!(program = %self.program.path().display(), "going on as the program that is on the disk");

@@ -72,26 +72,16 @@ pub(super) struct Claim {
     pub(super) metrics: Option<OwnedFd>,
 }
 
-/// A worker's, from its keeper, or from itself if it has none any more.
+/// A worker's, from its keeper.
 pub(super) fn from_keeper(mut passed: Vec<(String, OwnedFd)>) -> Result<Start, Error> {
-    let mail = named(&mut passed, MAIL);
-    let control = named(&mut passed, CONTROL);
-    let metrics = named(&mut passed, metrics::SOCKET);
-    if mail.is_none() && control.is_none() {
-        return Err(Error::NoKeeper);
-    }
-    let taker = named(&mut passed, TAKER);
+    let mail = named(&mut passed, MAIL).ok_or(Error::NoKeeper)?;
     let shown = Shown::of(named(&mut passed, Shown::NAME)).map_err(Error::Shown)?;
     Ok(Start {
         kept: Kept::from_descriptors(passed)?,
         shown,
-        claim: Claim {
-            control,
-            metrics,
-            ..Claim::default()
-        },
-        mail,
-        taker,
+        claim: Claim::default(),
+        mail: Some(mail),
+        taker: None,
         is_new: false,
         healing: None,
     })
@@ -251,12 +241,6 @@ impl Claim {
         }
         self.pid_file = None;
         self.metrics = None;
-    }
-
-    /// What an orphan listens to.
-    pub(super) fn control(&mut self, args: &Args) -> Option<Control> {
-        let listener = self.control.take()?;
-        Some(Control::adopt(listener, &args.control()))
     }
 
     /// Has whoever serves stop.

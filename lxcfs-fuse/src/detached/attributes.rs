@@ -8,6 +8,14 @@ use nix::errno::Errno;
 use nix::libc;
 
 /// What is set of a mount.
+///
+/// ```
+/// use lxcfs_fuse::detached::{Attributes, READ_ONLY, SLAVE};
+///
+/// let attributes = Attributes::OF_A_CONTAINER;
+/// assert_ne!(attributes.set & READ_ONLY, 0);
+/// assert_eq!(attributes.propagation, SLAVE);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attributes {
     /// `MOUNT_ATTR_…` to be set; none is taken away.
@@ -50,6 +58,17 @@ impl Attributes {
 /// # References
 ///
 /// mount_setattr(2); Linux 5.12.
+///
+/// ```no_run
+/// use std::os::fd::AsFd;
+/// use std::path::Path;
+/// use lxcfs_fuse::detached::{Attributes, copy, place, set};
+///
+/// let live = place(Path::new("/var/lib/lxcfs"))?;
+/// let meminfo = copy(&live, Path::new("proc/meminfo"))?;
+/// set(meminfo.as_fd(), Attributes::OF_A_CONTAINER)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn set(mount: BorrowedFd<'_>, attributes: Attributes) -> io::Result<()> {
     let told = libc::mount_attr {
         attr_set: attributes.set,

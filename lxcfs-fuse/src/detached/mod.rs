@@ -28,6 +28,14 @@ pub use oneself::Oneself;
 /// # Errors
 ///
 /// The kernel's: it is not there, or a link is on the way.
+///
+/// ```
+/// use std::path::Path;
+/// use lxcfs_fuse::detached::place;
+///
+/// assert!(place(Path::new("/proc/meminfo")).is_ok());
+/// assert!(place(Path::new("/proc/self/status")).is_err(), "a link is on the way");
+/// ```
 pub fn place(path: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
@@ -39,6 +47,17 @@ pub fn place(path: &Path) -> io::Result<OwnedFd> {
 /// # Errors
 ///
 /// The kernel's: it is not there, or it cannot be copied.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use lxcfs_fuse::detached::{copy, place};
+///
+/// let live = place(Path::new("/var/lib/lxcfs"))?;
+/// let meminfo = copy(&live, Path::new("proc/meminfo"))?;
+/// let all = copy(&live, Path::new(""))?;
+/// # let _ = (meminfo, all);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn copy(dir: impl AsFd, name: &Path) -> io::Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
     if name.as_os_str().is_empty() {
@@ -52,6 +71,19 @@ pub fn copy(dir: impl AsFd, name: &Path) -> io::Result<OwnedFd> {
 /// # Errors
 ///
 /// The kernel's.
+///
+/// ```no_run
+/// use std::os::fd::AsFd;
+/// use std::path::Path;
+/// use lxcfs_fuse::detached::{Attributes, copy, place, put_over, set};
+///
+/// // As a hook does it, in the mount namespace of a container that is being made.
+/// let live = place(Path::new("/var/lib/lxcfs"))?;
+/// let meminfo = copy(&live, Path::new("proc/meminfo"))?;
+/// set(meminfo.as_fd(), Attributes::OF_A_CONTAINER)?;
+/// put_over(&meminfo, &place(Path::new("/proc/meminfo"))?)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn put_over(mount: &OwnedFd, place: &OwnedFd) -> io::Result<()> {
     put(mount, place, MoveMountFlags::empty())
 }
@@ -61,7 +93,7 @@ pub fn put_over(mount: &OwnedFd, place: &OwnedFd) -> io::Result<()> {
 /// # Errors
 ///
 /// The kernel's: it is older, or what is there came locked from a namespace with more rights.
-pub fn put_beneath(mount: &OwnedFd, place: &OwnedFd) -> io::Result<()> {
+pub(crate) fn put_beneath(mount: &OwnedFd, place: &OwnedFd) -> io::Result<()> {
     put(mount, place, MoveMountFlags::MOVE_MOUNT_BENEATH)
 }
 
@@ -71,6 +103,18 @@ fn put(mount: &OwnedFd, place: &OwnedFd, how: MoveMountFlags) -> io::Result<()> 
 }
 
 /// How a dead mount was replaced.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use lxcfs_fuse::detached::{Oneself, Replaced, copy, place, replace};
+///
+/// let live = copy(place(Path::new("/var/lib/lxcfs"))?, Path::new("proc/stat"))?;
+/// match replace(&Oneself::open()?, &live, &place(Path::new("/proc/stat"))?)? {
+///     Replaced::Gone => {}
+///     Replaced::Covered => println!("an older kernel: the dead one is still there, below"),
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replaced {
     /// It is gone.
@@ -84,6 +128,17 @@ pub enum Replaced {
 /// # Errors
 ///
 /// The kernel's.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use lxcfs_fuse::detached::{Oneself, copy, place, replace};
+///
+/// let live = copy(place(Path::new("/var/lib/lxcfs"))?, Path::new("proc/stat"))?;
+/// let dead = place(Path::new("/proc/stat"))?;
+/// replace(&Oneself::open()?, &live, &dead)?;
+/// assert!(std::fs::read_to_string("/proc/stat")?.starts_with("cpu "));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub fn replace(oneself: &Oneself, mount: &OwnedFd, place: &OwnedFd) -> io::Result<Replaced> {
     if put_beneath(mount, place).is_err() {
         put_over(mount, place)?;

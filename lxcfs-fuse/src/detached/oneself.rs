@@ -10,6 +10,15 @@ use rustix::fs::{Mode, OFlags, open, openat};
 use rustix::process::fchdir;
 
 /// `/proc/PID` of this process, by which it is found from every mount namespace.
+///
+/// ```
+/// use std::path::Path;
+/// use lxcfs_fuse::detached::{Oneself, place};
+///
+/// let oneself = Oneself::open().unwrap();
+/// let proc = oneself.mount_of(&place(Path::new("/proc")).unwrap()).unwrap();
+/// assert!(oneself.mounts().unwrap().iter().any(|mount| mount.id == proc && mount.kind == "proc"));
+/// ```
 #[derive(Debug)]
 pub struct Oneself(OwnedFd);
 
@@ -19,6 +28,13 @@ impl Oneself {
     /// # Errors
     ///
     /// The kernel's.
+    ///
+    /// ```
+    /// use lxcfs_fuse::detached::Oneself;
+    ///
+    /// // To be opened before another mount namespace is entered.
+    /// assert!(Oneself::open().is_ok());
+    /// ```
     pub fn open() -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self(open("/proc/self", flags, Mode::empty())?))
@@ -36,6 +52,13 @@ impl Oneself {
     /// # Errors
     ///
     /// The kernel's.
+    ///
+    /// ```
+    /// use lxcfs_fuse::detached::Oneself;
+    ///
+    /// let mounts = Oneself::open().unwrap().mounts().unwrap();
+    /// assert!(mounts.iter().any(|mount| mount.point == std::path::Path::new("/proc")));
+    /// ```
     pub fn mounts(&self) -> io::Result<Vec<Mount>> {
         Ok(mounts(&self.read("mountinfo")?).collect())
     }
@@ -45,6 +68,16 @@ impl Oneself {
     /// # Errors
     ///
     /// The kernel's.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use lxcfs_fuse::detached::{Oneself, place};
+    ///
+    /// let oneself = Oneself::open().unwrap();
+    /// let mount_of = |path| oneself.mount_of(&place(Path::new(path)).unwrap()).unwrap();
+    /// assert_eq!(mount_of("/proc/uptime"), mount_of("/proc/version"));
+    /// assert_ne!(mount_of("/proc/version"), mount_of("/"));
+    /// ```
     pub fn mount_of(&self, place: &OwnedFd) -> io::Result<u64> {
         let text = self.read(&format!("fdinfo/{}", place.as_raw_fd()))?;
         let id = lxcfs_core::parse::lines(&text)
@@ -57,6 +90,15 @@ impl Oneself {
     /// # Errors
     ///
     /// The kernel's.
+    ///
+    /// ```no_run
+    /// use std::path::Path;
+    /// use lxcfs_fuse::detached::{Oneself, place};
+    ///
+    /// let dead = place(Path::new("/proc/stat"))?;
+    /// Oneself::open()?.unmount(&dead)?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn unmount(&self, place: &OwnedFd) -> io::Result<()> {
         fchdir(&self.0)?;
         let link = format!("fd/{}", place.as_raw_fd());
@@ -68,7 +110,7 @@ impl Oneself {
     /// # Errors
     ///
     /// The kernel's.
-    pub fn reopen(&self, place: &OwnedFd) -> io::Result<OwnedFd> {
+    pub(crate) fn reopen(&self, place: &OwnedFd) -> io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let link = format!("fd/{}", place.as_raw_fd());
         Ok(openat(&self.0, link.as_str(), flags, Mode::empty())?)

@@ -8,6 +8,13 @@ use lxcfs_core::Pid;
 use lxcfs_core::mountinfo::Device;
 
 /// Healing could not begin.
+///
+/// ```
+/// use lxcfs_fuse::heal::HealError;
+///
+/// let error = HealError::NotMounted("/var/lib/lxcfs".into());
+/// assert!(error.to_string().ends_with("start the daemon lxcfs first"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HealError {

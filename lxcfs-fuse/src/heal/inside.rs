@@ -16,6 +16,14 @@ use super::{fill, mend, probe};
 ///
 /// Healing needs processes of one thread: the running program is started again for each, with a word in front of all
 /// options that no command line has.
+///
+/// ```
+/// use lxcfs_fuse::heal::inside;
+///
+/// // A usual command line is none of its business.
+/// let arguments = ["program", "--once"].map(Into::into);
+/// assert!(inside(arguments.into_iter()).is_none());
+/// ```
 #[must_use]
 pub fn inside(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let task = told(arguments)?;

@@ -18,7 +18,7 @@ const MOST: usize = 64;
 
 /// A daemon's own dead file systems.
 #[derive(Debug, Clone)]
-pub struct Own {
+pub(crate) struct Own {
     mountpoint: PathBuf,
     record: PathBuf,
     lost: Vec<Connection>,
@@ -27,7 +27,7 @@ pub struct Own {
 impl Own {
     /// Looks before anything is mounted: what is at the mount point now is one of them, and so are those in the record.
     #[must_use]
-    pub fn before_mount(mountpoint: &Path, record: &Path) -> Self {
+    pub(crate) fn before_mount(mountpoint: &Path, record: &Path) -> Self {
         let mounts = own_mounts().unwrap_or_default();
         let mountpoint = canonical(mountpoint, &mounts);
         let mut lost = devices::read(record);
@@ -45,7 +45,7 @@ impl Own {
     /// # Errors
     ///
     /// [`HealError`].
-    pub fn mounted(&mut self, slots: Option<&Slots>) -> Result<Vec<PathBuf>, HealError> {
+    pub(crate) fn mounted(&mut self, slots: Option<&Slots>) -> Result<Vec<PathBuf>, HealError> {
         let sweep = Sweep::default();
         let live = self.live()?;
         // It may have been taken over alive.
@@ -61,7 +61,7 @@ impl Own {
     /// # Errors
     ///
     /// [`HealError`].
-    pub fn sweep(&self, slots: Option<&Slots>) -> Result<Report, HealError> {
+    pub(crate) fn sweep(&self, slots: Option<&Slots>) -> Result<Report, HealError> {
         let there = |lost: &&Connection| lost.is_there();
         let sweep = Sweep {
             mountpoint: Some(self.mountpoint.clone()),
@@ -82,7 +82,7 @@ impl Own {
 
     /// Whether there was a daemon before.
     #[must_use]
-    pub fn has_lost_any(&self) -> bool {
+    pub(crate) fn has_lost_any(&self) -> bool {
         !self.lost.is_empty()
     }
 

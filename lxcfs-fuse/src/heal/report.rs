@@ -7,6 +7,13 @@ use lxcfs_core::mountinfo::Device;
 use serde::{Deserialize, Serialize};
 
 /// What has become of a dead mount.
+///
+/// ```
+/// use lxcfs_fuse::heal::Outcome;
+///
+/// let left = Outcome::Left("the container has no capability for it".to_owned());
+/// assert!(left.is_left() && !Outcome::Replaced.is_left());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -27,6 +34,13 @@ pub enum Outcome {
 
 impl Outcome {
     /// Whether a process of the container still sees it.
+    ///
+    /// ```
+    /// use lxcfs_fuse::heal::Outcome;
+    ///
+    /// assert!(Outcome::WouldReplace.is_left());
+    /// assert!(!Outcome::Covered.is_left());
+    /// ```
     #[must_use]
     pub fn is_left(&self) -> bool {
         matches!(self, Self::Left(_) | Self::WouldReplace)
@@ -34,6 +48,15 @@ impl Outcome {
 }
 
 /// A dead mount and what has become of it.
+///
+/// ```no_run
+/// use lxcfs_fuse::heal::Sweep;
+///
+/// for mended in Sweep::default().run()?.namespaces.iter().flat_map(|one| &one.mounts) {
+///     println!("{} at {}: {:?}", mended.file, mended.point, mended.outcome);
+/// }
+/// # Ok::<(), lxcfs_fuse::heal::HealError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mended {
@@ -46,6 +69,15 @@ pub struct Mended {
 }
 
 /// A mount namespace with dead mounts.
+///
+/// ```no_run
+/// use lxcfs_fuse::heal::Sweep;
+///
+/// for namespace in Sweep::default().run()?.namespaces {
+///     println!("process {} ({}): {} mounts were dead", namespace.pid, namespace.name, namespace.mounts.len());
+/// }
+/// # Ok::<(), lxcfs_fuse::heal::HealError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Namespace {
@@ -62,6 +94,18 @@ pub struct Namespace {
 }
 
 /// What there is to say about a file system of type `fuse.lxcfs`.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use std::time::Duration;
+/// use lxcfs_fuse::heal::{State, state_of};
+///
+/// match state_of(Path::new("/proc/stat"), Duration::from_secs(3)) {
+///     State::Dead => println!("to be healed"),
+///     State::Held => println!("nobody answers, and somebody may yet"),
+///     _ => {}
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -79,6 +123,15 @@ pub enum State {
 }
 
 /// All of it.
+///
+/// ```no_run
+/// use lxcfs_fuse::heal::{Outcome, Sweep};
+///
+/// let report = Sweep::default().run()?;
+/// println!("{} healed", report.count(|outcome| *outcome == Outcome::Replaced));
+/// assert!(report.is_whole());
+/// # Ok::<(), lxcfs_fuse::heal::HealError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -98,6 +151,14 @@ pub struct Report {
 
 impl Report {
     /// Whether nothing is left dead.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::heal::Sweep;
+    ///
+    /// let report = Sweep::default().run()?;
+    /// assert!(report.is_whole(), "{report:?}");
+    /// # Ok::<(), lxcfs_fuse::heal::HealError>(())
+    /// ```
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.namespaces
@@ -106,6 +167,14 @@ impl Report {
     }
 
     /// How many mounts have come to an outcome like that.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::heal::{Outcome, Sweep};
+    ///
+    /// let report = Sweep { rehearsal: true, ..Sweep::default() }.run()?;
+    /// println!("{} would be replaced", report.count(|outcome| *outcome == Outcome::WouldReplace));
+    /// # Ok::<(), lxcfs_fuse::heal::HealError>(())
+    /// ```
     #[must_use]
     pub fn count(&self, like: impl Fn(&Outcome) -> bool) -> usize {
         let mounts = self.namespaces.iter().flat_map(|one| &one.mounts);

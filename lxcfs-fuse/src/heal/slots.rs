@@ -22,13 +22,20 @@ use super::wire::{Said, Source, Task};
 const INIT: Pid = 1;
 
 /// What is bound one by one, and whether it is a directory.
+///
+/// ```
+/// use lxcfs_fuse::heal::names;
+///
+/// assert!(names().any(|one| one == ("proc/meminfo", false)));
+/// assert!(names().any(|one| one == ("sys/devices/system/cpu", true)));
+/// ```
 pub fn names() -> impl Iterator<Item = (&'static str, bool)> {
     mounted().map(|row| (row.path, row.is_directory()))
 }
 
 /// A directory of slots.
 #[derive(Debug, Clone)]
-pub struct Slots {
+pub(crate) struct Slots {
     /// The directory. A file system is mounted on it, if there is none.
     pub dir: PathBuf,
     /// Whether the files may be written to: pressure triggers.
@@ -41,7 +48,7 @@ impl Slots {
     /// # Errors
     ///
     /// [`HealError`].
-    pub fn fill(
+    pub(crate) fn fill(
         &self,
         program: &Path,
         mountpoint: &Path,

@@ -12,6 +12,14 @@ use lxcfs_core::mountinfo::{Mount, mounts};
 use super::wire::Entrance;
 
 /// A mount namespace.
+///
+/// ```
+/// use lxcfs_fuse::heal::survey_of;
+///
+/// let own = survey_of(&[std::process::id()]).namespaces.remove(0);
+/// assert_eq!(own.pid, std::process::id());
+/// assert!(own.mounts.iter().any(|mount| mount.kind == "proc"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct MountNamespace {
     /// A process in it: the one with the lowest number that sees all of it.
@@ -34,6 +42,14 @@ impl MountNamespace {
 }
 
 /// What a look at all processes has found.
+///
+/// ```
+/// use lxcfs_fuse::heal::survey;
+///
+/// let survey = survey().unwrap();
+/// println!("{} processes do not let us look", survey.unreadable.len());
+/// assert!(!survey.namespaces.is_empty());
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
     /// The mount namespaces, in the order of their processes.
@@ -52,6 +68,14 @@ const CANDIDATES: usize = 4;
 /// # Errors
 ///
 /// `/proc` cannot be read.
+///
+/// ```
+/// use std::os::unix::fs::MetadataExt;
+/// use lxcfs_fuse::heal::survey;
+///
+/// let own = std::fs::metadata("/proc/self/ns/mnt").unwrap().ino();
+/// assert!(survey().unwrap().namespaces.iter().any(|one| one.inode == own));
+/// ```
 pub fn survey() -> io::Result<Survey> {
     let mut pids: Vec<Pid> = fs::read_dir("/proc")?
         .flatten()
@@ -62,6 +86,14 @@ pub fn survey() -> io::Result<Survey> {
 }
 
 /// Looks at these processes.
+///
+/// ```
+/// use lxcfs_fuse::heal::survey_of;
+///
+/// assert_eq!(survey_of(&[std::process::id()]).namespaces.len(), 1);
+/// // Nobody has this number.
+/// assert!(survey_of(&[u32::MAX]).namespaces.is_empty());
+/// ```
 #[must_use]
 pub fn survey_of(pids: &[Pid]) -> Survey {
     of(pids)

@@ -23,6 +23,16 @@ use super::wire::{Entrance, Said, Source, Task};
 const SPOTS: usize = 4;
 
 /// What to heal, and how. It may be done at any time, and by several at once: they come one after the other.
+///
+/// ```no_run
+/// use lxcfs_fuse::heal::Sweep;
+///
+/// // What would be done for one container?
+/// let sweep = Sweep { pids: Some(vec![4711]), rehearsal: true, ..Sweep::default() };
+/// let report = sweep.run()?;
+/// println!("{} mounts would be replaced", report.count(|outcome| outcome.is_left()));
+/// # Ok::<(), lxcfs_fuse::heal::HealError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Sweep {
     /// Where the live file system is mounted; the only one that is served, if not given.
@@ -70,6 +80,14 @@ impl Sweep {
     /// # Errors
     ///
     /// [`HealError`]. What could not be healed is no error but in the report.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::heal::Sweep;
+    ///
+    /// let report = Sweep::default().run()?;
+    /// assert_eq!(report.unreadable, 0, "as root, all processes let us look");
+    /// # Ok::<(), lxcfs_fuse::heal::HealError>(())
+    /// ```
     pub fn run(&self) -> Result<Report, HealError> {
         let _lock = if self.rehearsal {
             None

@@ -1,5 +1,6 @@
 //! Talking to a daemon that runs: over its control socket.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt};
 
+use super::mounts;
 use super::packet::{Packet, Refusal, Word, send, wait_for};
 use super::said;
 use crate::status::Status;
@@ -16,6 +18,14 @@ use crate::status::Status;
 const STEP: Duration = Duration::from_secs(10);
 
 /// A daemon could not be asked.
+///
+/// ```
+/// use std::path::Path;
+/// use lxcfs_fuse::daemon::{AskError, stop};
+///
+/// let error = stop(Path::new("/nowhere/lxcfs.pid"), true).unwrap_err();
+/// assert!(matches!(error, AskError::Connect { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AskError {
@@ -46,6 +56,12 @@ pub enum AskError {
     Silent {
         /// The socket.
         path: String,
+    },
+    /// It has left its mount, and that cannot be unmounted.
+    #[error("the daemon has ended and left its mount, which cannot be unmounted: {source}")]
+    Unmount {
+        /// What the kernel says.
+        source: io::Error,
     },
     /// The daemon does not know what it was asked.
     #[error(
@@ -150,15 +166,34 @@ impl Talk {
 /// # Errors
 ///
 /// [`AskError`].
+///
+/// ```no_run
+/// use std::path::Path;
+/// use lxcfs_fuse::daemon::stop;
+///
+/// // Whoever keeps it, it is unmounted.
+/// stop(Path::new("/run/lxcfs.pid"), true)?;
+/// # Ok::<(), lxcfs_fuse::daemon::AskError>(())
+/// ```
 pub fn stop(pid_file: &Path, unmount: bool) -> Result<(), AskError> {
     let path = super::control::beside(pid_file);
     let talk = there(&path)?;
-    talk.ask(if unmount { Word::Unmount } else { Word::Stop })?;
+    let done = talk.ask(if unmount { Word::Unmount } else { Word::Stop })?;
     // It hangs up when it ends, or says that it has.
     match talk.hear(STEP) {
-        Ok(_) | Err(AskError::Broken { .. }) => Ok(()),
-        Err(error) => Err(error),
+        Ok(_) | Err(AskError::Broken { .. }) => {}
+        Err(error) => return Err(error),
     }
+    if done.number == 0 {
+        return Ok(());
+    }
+    // A worker that was left alone: it leaves to us what takes more than it has.
+    mounts::unmount_device(done.number).map_err(|source| AskError::Unmount { source })?;
+    if Talk::begin(&path)?.is_none() {
+        // If it cannot be removed, the next one does it.
+        let _ = fs::remove_file(&path);
+    }
+    Ok(())
 }
 
 /// Asks the daemon with that pid file what it does. It answers also when nobody is served.

@@ -71,6 +71,14 @@ pub(crate) enum End {
 }
 
 /// Why keeping has ended.
+///
+/// ```
+/// use std::time::Duration;
+/// use lxcfs_fuse::daemon::KeepError;
+///
+/// let error = KeepError::Deadline { deadline: Duration::from_secs(30) };
+/// assert!(error.to_string().starts_with("no worker has served for 30 s"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeepError {

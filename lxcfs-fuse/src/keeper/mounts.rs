@@ -12,6 +12,8 @@ use std::path::Path;
 use lxcfs_core::mountinfo::{self, Mount};
 use nix::mount::{MntFlags, umount2};
 
+use crate::heal::is_lxcfs;
+
 /// What is on top at that place.
 pub(crate) fn on_top(place: &Path) -> io::Result<Option<Mount>> {
     Ok(mountinfo::on_top(&fs::read("/proc/self/mountinfo")?, place))
@@ -24,6 +26,17 @@ pub(crate) fn unmount(place: &Path, minor: u32) -> io::Result<bool> {
     }
     umount2(place, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW)?;
     Ok(true)
+}
+
+/// Unmounts our file system with that minor number where it was mounted first; nothing, if that is not here or not on top.
+pub(crate) fn unmount_device(minor: u32) -> io::Result<()> {
+    let text = fs::read("/proc/self/mountinfo")?;
+    let is_it =
+        |mount: &Mount| is_lxcfs(mount) && mount.device.minor == minor && mount.original_root() == Path::new("/");
+    if let Some(mount) = mountinfo::mounts(&text).find(is_it) {
+        unmount(&mount.point, minor)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub(crate) enum Word {
     Prepared = 5,
     /// I do not serve any more, and shall again if you do not say soon that you do.
     Stopped = 6,
-    /// It is as you wished, or will be.
+    /// It is as you wished, or will be. The number: the minor one of the device that you are to unmount when I have ended; or 0.
     Done = 7,
     /// Not so: the number is a [`Refusal`].
     Refused = 8,

@@ -32,6 +32,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 ///
 /// [`MountError`].
+///
+/// ```no_run
+/// use lxcfs_fuse::{MountOptions, Settings, begin, serve};
+///
+/// let options = MountOptions::new("/var/lib/lxcfs");
+/// let kept = begin(&options)?;
+/// // A supervisor keeps one; who serves is given the other, and may die.
+/// let mounted = serve(kept.try_clone()?, &options, Settings::default(), |_| {})?;
+/// assert!(mounted.kept().is_alive());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn begin(options: &MountOptions) -> Result<Kept, MountError> {
     let data = MountData::of(options)?;
     // A successor may have another working directory.

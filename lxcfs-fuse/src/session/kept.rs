@@ -24,6 +24,18 @@ const STORE: &str = "store";
 /// A mounted file system, whoever serves it: the connection to the kernel, and what workers hand on to each other.
 ///
 /// As long as somebody holds it, readers wait for who will serve them next. When nobody does any more, they get an error.
+///
+/// ```no_run
+/// use lxcfs_fuse::{MountOptions, begin};
+///
+/// let kept = begin(&MountOptions::new("/var/lib/lxcfs"))?;
+/// // What a service manager is given to keep, as FDSTORE has it.
+/// for (name, descriptor) in kept.descriptors() {
+///     println!("{name}: {descriptor:?}");
+/// }
+/// assert_eq!(kept.mountpoint().to_str(), Some("/var/lib/lxcfs"));
+/// # Ok::<(), lxcfs_fuse::MountError>(())
+/// ```
 #[derive(Debug)]
 pub struct Kept {
     fuse: OwnedFd,
@@ -32,6 +44,13 @@ pub struct Kept {
 }
 
 /// Descriptors that no file system can be served with.
+///
+/// ```
+/// use lxcfs_fuse::{Kept, KeptError};
+///
+/// let error = Kept::from_descriptors(Vec::new()).unwrap_err();
+/// assert!(matches!(error, KeptError::Missing("fuse")));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeptError {
@@ -69,6 +88,16 @@ impl Kept {
     /// # Errors
     ///
     /// [`KeptError`].
+    ///
+    /// ```
+    /// use std::fs::File;
+    /// use std::os::fd::OwnedFd;
+    /// use lxcfs_fuse::{Kept, KeptError};
+    ///
+    /// let something = OwnedFd::from(File::open("/dev/null").unwrap());
+    /// let error = Kept::from_descriptors(vec![("socket".to_owned(), something)]).unwrap_err();
+    /// assert!(matches!(error, KeptError::Unknown(name) if name == "socket"));
+    /// ```
     pub fn from_descriptors(named: Vec<(String, OwnedFd)>) -> Result<Self, KeptError> {
         let [mut fuse, mut requests, mut store] = [None, None, None];
         for (name, descriptor) in named {
@@ -95,6 +124,19 @@ impl Kept {
     }
 
     /// Its descriptors, and their names.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{Kept, MountOptions, begin};
+    ///
+    /// let kept = begin(&MountOptions::new("/var/lib/lxcfs"))?;
+    /// let mut copies = Vec::new();
+    /// for (name, descriptor) in kept.descriptors() {
+    ///     copies.push((name.to_owned(), descriptor.try_clone_to_owned()?));
+    /// }
+    /// let the_same = Kept::from_descriptors(copies)?;
+    /// assert_eq!(the_same.device(), kept.device());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn descriptors(&self) -> [(&'static str, BorrowedFd<'_>); 3] {
         [
@@ -109,6 +151,16 @@ impl Kept {
     /// # Errors
     ///
     /// If there are no more descriptors to be had.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, begin};
+    ///
+    /// let kept = begin(&MountOptions::new("/var/lib/lxcfs"))?;
+    /// let for_the_next = kept.try_clone()?;
+    /// drop(kept);
+    /// assert!(for_the_next.is_alive(), "readers wait for who will serve");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_clone(&self) -> io::Result<Self> {
         Ok(Self {
             fuse: self.fuse.try_clone()?,
@@ -118,18 +170,58 @@ impl Kept {
     }
 
     /// Where it was mounted.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, begin};
+    ///
+    /// let kept = begin(&MountOptions::new("/var/lib/lxcfs"))?;
+    /// assert_eq!(kept.mountpoint(), std::path::Path::new("/var/lib/lxcfs"));
+    /// # Ok::<(), lxcfs_fuse::MountError>(())
+    /// ```
     #[must_use]
     pub fn mountpoint(&self) -> PathBuf {
         self.facts().mountpoint.clone()
     }
 
     /// The device number of the file system. Its minor part names the connection below `/sys/fs/fuse/connections`.
+    ///
+    /// ```no_run
+    /// use std::os::unix::fs::MetadataExt;
+    /// use lxcfs_fuse::{MountOptions, Settings, mount};
+    ///
+    /// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+    /// assert_eq!(std::fs::metadata("/var/lib/lxcfs")?.dev(), mounted.kept().device());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn device(&self) -> u64 {
         self.facts().mount.device
     }
 
+    /// Whether callers may set pressure triggers.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, begin};
+    ///
+    /// let kept = begin(&MountOptions::new("/var/lib/lxcfs"))?;
+    /// assert!(!kept.has_triggers());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn has_triggers(&self) -> bool {
+        self.facts().psi_poll
+    }
+
     /// Whether the connection is neither aborted nor unmounted. Never waits.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, begin};
+    ///
+    /// let kept = begin(&MountOptions::new("/var/lib/lxcfs"))?;
+    /// kept.abort()?;
+    /// assert!(!kept.is_alive());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_alive(&self) -> bool {
         let mut asked = PollFd::new(&self.fuse, PollFlags::empty());
@@ -147,6 +239,16 @@ impl Kept {
     /// # Errors
     ///
     /// If the kernel refuses.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, begin};
+    ///
+    /// // Nobody has served for too long: readers are not to wait for ever.
+    /// let kept = begin(&MountOptions::new("/var/lib/lxcfs"))?;
+    /// kept.abort()?;
+    /// assert!(std::fs::read("/var/lib/lxcfs/proc/meminfo").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn abort(&self) -> io::Result<()> {
         if !self.is_alive() {
             return Ok(());

@@ -61,6 +61,15 @@ use crate::watchdog::{Duties, Lateness, Watchdog};
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// A mounted file system. Dropping it unmounts.
+///
+/// ```no_run
+/// use lxcfs_fuse::{MountOptions, Settings, mount};
+///
+/// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+/// assert!(std::fs::read_to_string("/var/lib/lxcfs/proc/meminfo")?.starts_with("MemTotal:"));
+/// drop(mounted);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Mounted {
     kept: Kept,
@@ -116,6 +125,18 @@ pub fn mount(
 /// # Errors
 ///
 /// [`MountError`]. The mount stays.
+///
+/// ```no_run
+/// use lxcfs_fuse::{Kept, MountOptions, Settings, serve};
+///
+/// // In a process that follows one which has died, with the descriptors that a supervisor has kept.
+/// # let named = Vec::new();
+/// let kept = Kept::from_descriptors(named)?;
+/// let options = MountOptions::new(kept.mountpoint());
+/// let mounted = serve(kept, &options, Settings::default(), |end| println!("ended: {end:?}"))?;
+/// assert!(!mounted.is_stuck());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn serve(
     mut kept: Kept,
     options: &MountOptions,
@@ -186,23 +207,60 @@ pub fn serve(
 
 impl Mounted {
     /// What it has been told last.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, Settings, mount};
+    ///
+    /// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+    /// assert_eq!(mounted.settings(), Settings::default());
+    /// # Ok::<(), lxcfs_fuse::MountError>(())
+    /// ```
     #[must_use]
     pub fn settings(&self) -> Settings {
         (*self.server.settings()).clone()
     }
 
     /// Tells it something else, from the next read on.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, Settings, mount};
+    ///
+    /// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+    /// let mut settings = mounted.settings();
+    /// settings.view.passthrough = true;
+    /// mounted.set(settings);
+    /// assert!(mounted.settings().view.passthrough);
+    /// # Ok::<(), lxcfs_fuse::MountError>(())
+    /// ```
     pub fn set(&self, settings: Settings) {
         self.server.set(settings);
     }
 
     /// What it has done so far.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, Settings, mount};
+    ///
+    /// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+    /// std::fs::read("/var/lib/lxcfs/proc/meminfo")?;
+    /// assert_eq!(mounted.counts().renderings, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.server.counts()
     }
 
     /// What it has at the moment.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, Settings, mount};
+    ///
+    /// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+    /// std::fs::read("/var/lib/lxcfs/proc/meminfo")?;
+    /// assert_eq!(mounted.gauges().containers, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn gauges(&self) -> Gauges {
         self.server.gauges()
@@ -214,17 +272,46 @@ impl Mounted {
     /// # Errors
     ///
     /// [`MountError::Unmount`].
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, Settings, mount};
+    ///
+    /// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+    /// mounted.unmount()?;
+    /// assert!(!std::fs::exists("/var/lib/lxcfs/proc")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn unmount(mut self) -> Result<(), MountError> {
         self.end()
     }
 
     /// What outlives this process, if somebody else has it too.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, Settings, mount};
+    ///
+    /// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+    /// let for_the_next = mounted.kept().try_clone()?;
+    /// assert_eq!(for_the_next.mountpoint(), mounted.kept().mountpoint());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn kept(&self) -> &Kept {
         &self.kept
     }
 
     /// Whether all threads that answer requests are late with one, so that nobody is served any more.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, Settings, mount};
+    ///
+    /// // A supervisor asks now and then.
+    /// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+    /// if mounted.is_stuck() {
+    ///     std::process::abort();
+    /// }
+    /// # Ok::<(), lxcfs_fuse::MountError>(())
+    /// ```
     #[must_use]
     pub fn is_stuck(&self) -> bool {
         self.lateness.is_general()
@@ -237,6 +324,17 @@ impl Mounted {
 
     /// Leaves it as it is, without an unmount: for somebody else who [serves](serve) it. It is served here until this
     /// process ends, which is to be next: nobody else may serve it before that.
+    ///
+    /// ```no_run
+    /// use lxcfs_fuse::{MountOptions, Settings, mount};
+    ///
+    /// let mounted = mount(&MountOptions::new("/var/lib/lxcfs"), Settings::default(), |_| {})?;
+    /// // Another process has its descriptors and waits for this one to end.
+    /// mounted.leave();
+    /// std::process::exit(0);
+    /// # #[expect(unreachable_code)]
+    /// # Ok::<(), lxcfs_fuse::MountError>(())
+    /// ```
     pub fn leave(self) {
         // Its threads go on, and what these need stays.
         mem::forget(self);

@@ -139,7 +139,8 @@ impl Requests {
     /// memory that the process closes, and one on the open file that is handed on would be that of all who have it.
     pub(crate) fn claim(&self) -> io::Result<Option<Claim>> {
         let again = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-        let own = File::options().read(true).write(true).open(again)?;
+        // To read: a lock asks for no more, and a worker may not open anything to write.
+        let own = File::open(again)?;
         match flock(&own, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Claim(own))),
             Err(Errno::WOULDBLOCK) => Ok(None),

@@ -12,6 +12,13 @@ const PARTS: u64 = 4;
 pub(crate) const CLASSES: usize = 109;
 
 /// How long requests took.
+///
+/// ```
+/// use lxcfs_fuse::status::Latency;
+///
+/// let latency = Latency { buckets: vec![(1024, 98), (20_480, 2)], sum_ns: 100_000 };
+/// assert_eq!((latency.count(), latency.within_ns(990)), (100, Some(20_480)));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     /// How many took no longer than the upper end of each class, and longer than that of the one before: `(nanoseconds,

@@ -20,6 +20,23 @@ use serde::{Deserialize, Serialize};
 use crate::counters::{Counts, Gauges};
 
 /// What a daemon says of itself.
+///
+/// ```
+/// use lxcfs_fuse::status::Status;
+///
+/// /// Which container asks most?
+/// fn busiest(status: &Status) -> Option<&str> {
+///     let busiest = status.containers.iter().max_by_key(|container| container.all_reads());
+///     busiest.map(|container| container.cgroup.as_str())
+/// }
+/// # let told = r#"{"at_ms": 0, "mounted_at_ms": 0, "mount_point": "/", "psi_poll": false, "shows_host": false,
+/// #    "is_kept": false, "answered_by": {"pid": 1, "started_at_ms": 0, "version": "0"}, "worker": null,
+/// #    "workers_started": 1, "workers_died": 0, "gauges": null, "containers": [],
+/// #    "counts": {"renderings": 0, "coalesced": 0, "retries": 0, "last_good": 0, "refused": 0, "failures": 0,
+/// #        "deadlines": 0, "panics": 0, "containers_met": 0, "containers_gone": 0}}"#;
+/// let nobody: Status = serde_json::from_str(told).unwrap();
+/// assert_eq!(busiest(&nobody), None);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// When this was so.
@@ -55,6 +72,13 @@ pub struct Status {
 }
 
 /// A process of a daemon.
+///
+/// ```
+/// use lxcfs_fuse::status::Process;
+///
+/// let process: Process = serde_json::from_str(r#"{"pid": 4711, "started_at_ms": 1200, "version": "0.1.0"}"#).unwrap();
+/// assert_eq!((process.pid, process.started_at_ms), (4711, 1200));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     /// Its number, in its own pid namespace.
@@ -66,6 +90,13 @@ pub struct Process {
 }
 
 /// The process that serves.
+///
+/// ```
+/// use lxcfs_fuse::status::{Worker, WorkerState};
+///
+/// let hangs = Worker { pid: 4712, started_at_ms: 1300, state: WorkerState::Serves, silent_for_ms: Some(2500) };
+/// assert!(hangs.silent_for_ms.is_some_and(|silent| silent > 1000));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worker {
     /// Its number, in the keeper's pid namespace.
@@ -80,6 +111,12 @@ pub struct Worker {
 }
 
 /// What a worker does.
+///
+/// ```
+/// use lxcfs_fuse::status::WorkerState;
+///
+/// assert_eq!(serde_json::to_string(&WorkerState::Serves).unwrap(), r#""serves""#);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WorkerState {
@@ -92,6 +129,21 @@ pub enum WorkerState {
 }
 
 /// What has been done for a container since it was first met.
+///
+/// ```
+/// use lxcfs_fuse::status::{Container, Latency};
+///
+/// let container = Container {
+///     pid: Some(4700),
+///     cgroup: "/web".to_owned(),
+///     met_at_ms: 1000,
+///     asked_at_ms: 61_000,
+///     reads: [("proc/stat".to_owned(), 120)].into(),
+///     errors: 0,
+///     latency: Latency::default(),
+/// };
+/// assert_eq!(container.all_reads(), 120);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     /// Its first process, in the daemon's pid namespace. `None`: it has no pid namespace of its own.

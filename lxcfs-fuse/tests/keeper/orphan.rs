@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::readers::Readers;
 use super::started::Daemon;
-use super::{Doomed, runs, send, start, worker, worker_after};
+use super::{Doomed, program_of, runs, send, start, worker, worker_after};
 
 /// A worker that was left alone, and the daemon whose keeper it was.
 fn orphan() -> Option<(Daemon, Doomed)> {
@@ -73,6 +73,28 @@ fn it_is_told_to_unmount_over_the_control_socket() {
     wait_until("the orphan has gone", || !runs(orphan.0));
     assert_eq!(first.place.mounted(), None, "{}", first.place.log());
     assert!(!first.control().exists());
+}
+
+#[test]
+fn it_becomes_no_other_program_and_told_by_a_signal_to_end_it_leaves_the_mount_to_the_next_start() {
+    let Some((first, orphan)) = orphan() else {
+        return;
+    };
+    let place = Arc::clone(&first.place);
+    let program = program_of(orphan.0);
+    send(orphan.0, Signal::SIGUSR1);
+    wait_until("it says that it stays", || place.log().contains("stays what it is"));
+    assert!(first.is_served());
+    assert_eq!(program_of(orphan.0), program);
+    send(orphan.0, Signal::SIGTERM);
+    wait_until("the orphan has gone", || !runs(orphan.0));
+    assert!(place.mounted().is_some());
+    assert!(!first.is_served());
+    let next = Arc::clone(&place).start_another(place.command(&["--keep"]));
+    assert!(next.is_served(), "{}", place.log());
+    // There was nothing below it any more.
+    stop(&place.pid_file(), true).unwrap();
+    assert_eq!(place.mounted(), None, "{}", place.log());
 }
 
 #[test]

@@ -11,7 +11,6 @@
 )]
 
 #[path = "../started/mod.rs"]
-#[allow(dead_code, reason = "other tests need the rest")]
 mod started;
 
 mod clients;

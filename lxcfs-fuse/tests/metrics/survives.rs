@@ -135,20 +135,3 @@ fn who_takes_over_has_the_address_and_counts_on() {
     second.read("proc/uptime");
     assert_eq!(scrape().unwrap().value("lxcfs_reads_total"), 2.0);
 }
-
-#[test]
-fn a_worker_that_was_left_alone_answers_scrapes() {
-    let Some(daemon) = start(&["--keep", "--metrics"]) else {
-        return;
-    };
-    let worker = worker_after(&daemon, None);
-    daemon.read("proc/uptime");
-    daemon.send(Signal::SIGKILL);
-    let mut scrape = None;
-    wait_until("the worker answers", || {
-        scrape = Scrape::at(&daemon.socket()).ok();
-        scrape.is_some()
-    });
-    send(worker, Signal::SIGKILL);
-    assert_eq!(scrape.unwrap().value("lxcfs_reads_total"), 1.0);
-}

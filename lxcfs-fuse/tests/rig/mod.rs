@@ -38,9 +38,18 @@ pub(crate) fn deadline() -> Option<Duration> {
     (slower() > 1).then_some(Duration::from_secs(60))
 }
 
+/// With `LXCFS_TESTS_KEEP` it is a worker that serves, which can do less than a daemon.
+fn keeper() -> &'static [&'static str] {
+    if std::env::var_os("LXCFS_TESTS_KEEP").is_some() {
+        &["--keep"]
+    } else {
+        &[]
+    }
+}
+
 /// The daemon with these arguments, mounted; none on a machine that cannot have one.
 pub(crate) fn mounted_with(arguments: &[&str]) -> Option<Daemon> {
-    let arguments = [patience(), arguments].concat();
+    let arguments = [patience(), keeper(), arguments].concat();
     machine_has(&[Machine::Root, Machine::Cgroups, Machine::Fuse])
         .then(|| Daemon::start(Path::new(env!("CARGO_BIN_EXE_lxcfs")), &arguments))
 }

@@ -1,4 +1,5 @@
 //! A daemon with a mount, a configuration, a pid file and a service manager of its own.
+#![allow(dead_code, reason = "each test program uses a part of this")]
 
 use std::fs::{self, File};
 use std::os::unix::net::UnixDatagram;

@@ -17,6 +17,7 @@ mod rig;
 
 mod calm;
 mod embedder;
+mod installed;
 mod killed;
 mod lost;
 mod numbers;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::daemon::Daemon;
+use crate::files::Files;
 use crate::patience::{PATIENCE, becomes_true, wait_until};
 use crate::running::Running;
 
@@ -30,9 +30,9 @@ impl<'c> Crowd<'c> {
     /// Starts a reader in each container, by an act of this program, and waits until all of them have seen these files
     /// once: below the mount point, and those that can be bound over a container's own.
     #[must_use]
-    pub fn start(daemon: &'c Daemon, members: &'c [Member<'c>], act: &str, files: &[&str], size: &Size) -> Self {
+    pub fn start(shown_by: &'c Files, members: &'c [Member<'c>], act: &str, files: &[&str], size: &Size) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let shown = shown(daemon, files, size);
+        let shown = shown(shown_by, files, size);
         let mut busy = Vec::new();
         let readers = members
             .iter()
@@ -53,7 +53,7 @@ impl<'c> Crowd<'c> {
                 let told = serde_json::to_string(&told).unwrap();
                 use_a_device(member, &dir);
                 busy.extend(size.waiters.then(|| keep_busy(member)));
-                member.container.caller().with_files_of(daemon).act(act, &[&told])
+                member.container.caller().with_files_of(shown_by).act(act, &[&told])
             })
             .collect();
         let readers: Vec<Running<'_>> = readers;
@@ -85,15 +85,15 @@ impl<'c> Crowd<'c> {
 
 /// Each file by its path below the mount point, and by the one that it is bound over. Where the connection may be lost
 /// only the latter: the mount point's is not what is healed in a container.
-fn shown(daemon: &Daemon, files: &[&str], size: &Size) -> Vec<Shown> {
-    let bound = daemon.binds();
+fn shown(shown_by: &Files, files: &[&str], size: &Size) -> Vec<Shown> {
+    let bound = shown_by.binds();
     let is_bound = |path: &str| {
         let is_below = |(_, to): &(String, String)| path == to || path.starts_with(&format!("{to}/"));
         bound.iter().any(is_below)
     };
     let mut all = Vec::new();
     for file in files {
-        let paths = [format!("/{file}"), daemon.file(file)];
+        let paths = [format!("/{file}"), shown_by.file(file)];
         let [over, below] = paths;
         if is_bound(&over) {
             all.push((file, over));

@@ -7,10 +7,19 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::disallowed_methods,
+    unreachable_pub,
     reason = "this is test code"
 )]
 
+#[path = "../rig/mod.rs"]
 mod rig;
+
+mod deaths;
+mod names;
+mod nesting;
+mod numbers;
+mod places;
+mod worker;
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -33,6 +42,10 @@ fn act() {
         ("many open", |paths| many_open(paths)),
         ("for ever", |paths| for_ever(paths)),
         ("totals", |paths| totals(paths)),
+        ("named", |arguments| names::named(arguments)),
+        ("die", |paths| deaths::die(paths)),
+        ("open", |paths| deaths::open(paths)),
+        ("few numbers", |arguments| numbers::few(arguments)),
     ]);
 }
 
