@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 
 use lxcfs_fuse::daemon::{AskError, status};
@@ -153,20 +154,26 @@ fn of_an_older_daemon_it_is_said_that_it_is_older() {
 }
 
 #[test]
-fn many_who_come_at_once_wait_their_turn() {
+fn who_comes_when_many_wait_to_be_let_in_waits_too() {
     let Some(daemon) = start(&["--keep"]) else {
         return;
     };
     daemon.send(Signal::SIGSTOP);
+    // No more are let wait by the kernel.
+    let before: Vec<Taker> = (0..9).map(|_| Taker::connect(&daemon.control())).collect();
     let pid_file = daemon.place.pid_file();
-    thread::scope(|scope| {
-        let all: Vec<_> = (0..32).map(|_| scope.spawn(|| status(&pid_file))).collect();
-        // None of them is told that there is nobody.
-        thread::sleep(std::time::Duration::from_millis(200));
-        daemon.send(Signal::SIGCONT);
-        for one in all {
-            let one = one.join().unwrap();
-            assert!(!matches!(one, Err(AskError::Connect { .. })), "{one:?}");
-        }
+    let (tell, told) = channel();
+    let asks = thread::spawn(move || {
+        tell.send(rustix::thread::gettid().as_raw_nonzero()).unwrap();
+        status(&pid_file)
     });
+    let stat = format!("/proc/self/task/{}/stat", told.recv().unwrap());
+    wait_until("it waits", || {
+        let sleeps = fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") S "));
+        sleeps || asks.is_finished()
+    });
+    drop(before);
+    daemon.send(Signal::SIGCONT);
+    let answer = asks.join().unwrap();
+    assert!(answer.is_ok(), "{answer:?}");
 }
