@@ -127,13 +127,22 @@ fn shortened(part: &str) -> &str {
 pub(crate) fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     for letter in text.chars() {
-        if letter.is_control() {
+        if letter.is_control() || turns(letter) {
             visible.extend(letter.escape_default());
         } else {
             visible.push(letter);
         }
     }
     visible
+}
+
+/// Whether it changes how the letters around it are shown, or is seen by nobody: marks of direction, joiners, other lines.
+fn turns(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// systemd writes what it does not allow in a name as `\xNN`: `machine-my\x2dbox.scope`.
@@ -208,6 +217,7 @@ mod tests {
 
     #[test]
     fn no_name_gives_orders_to_a_terminal() {
+        assert_eq!(of_path(Path::new("/a\u{202e}b\u{9b}2J")), "a\\u{202e}b\\u{9b}2J");
         assert_eq!(of_path(Path::new("/a\n\u{1b}[2Jä")), "a\\n\\u{1b}[2Jä");
     }
 

@@ -69,11 +69,11 @@ counters! {
     failures,
     /// Of these, because the kernel has not answered us in time.
     deadlines,
-    /// Of these, because of a bug of ours.
+    /// Of these, because of a bug of ours; one that came too late may be of both kinds.
     panics,
     /// Containers that were met.
     containers_met,
-    /// Containers that have ended.
+    /// Containers that have ended, or were forgotten for others.
     containers_gone,
 }
 

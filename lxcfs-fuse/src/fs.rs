@@ -102,10 +102,8 @@ impl Lxcfs {
             entry: waiting.entry.take(),
             taken,
         };
-        if let (Err(denied), Some(entry)) = (&done, &whose.entry)
-            && denied.is_failure()
-        {
-            self.server.has_failed(entry, None);
+        if let Err(Denied::Failure(failure)) = &done {
+            self.server.has_failed(whose.entry.as_deref(), failure);
         }
         Some((R::found(waiting)?, done.map_err(Denied::errno), whose))
     }
@@ -433,11 +431,6 @@ enum Denied {
 }
 
 impl Denied {
-    /// Whether that is somebody's fault.
-    fn is_failure(&self) -> bool {
-        matches!(self, Self::Failure(failure) if !failure.is_an_answer())
-    }
-
     fn errno(self) -> Errno {
         match self {
             Self::Errno(errno) => errno,

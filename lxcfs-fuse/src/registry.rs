@@ -120,6 +120,8 @@ pub(crate) struct Registry {
     resolver: Resolver<Root>,
     next_id: AtomicU64,
     most: usize,
+    /// How many have been forgotten for others, and nobody has been told.
+    dropped: AtomicU64,
     store: Arc<Store>,
 }
 
@@ -149,6 +151,7 @@ impl Registry {
             resolver: Resolver::new(Root::host(), hierarchies),
             next_id: AtomicU64::new(1),
             most: budget.containers.max(16),
+            dropped: AtomicU64::new(0),
             store,
         }
     }
@@ -342,7 +345,14 @@ impl Registry {
         let mut entries = self.all();
         entries.sort_by_key(|entry| entry.used());
         let number = self.most.checked_div(8).unwrap_or(0).max(1);
-        self.forget_all(&entries.iter().take(number).map(|entry| entry.id).collect());
+        let gone = self.forget_all(&entries.iter().take(number).map(|entry| entry.id).collect());
+        let gone = u64::try_from(gone.len()).unwrap_or(u64::MAX);
+        self.dropped.fetch_add(gone, Ordering::Relaxed);
+    }
+
+    /// How many have been forgotten for others since this was asked last.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::Relaxed)
     }
 
     /// All containers that are known.

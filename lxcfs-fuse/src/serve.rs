@@ -257,7 +257,12 @@ impl Server {
         (caller.is_met)(&found.entry);
         if found.is_new {
             if !found.entry.is_restored() {
+                // First: what is counted and not written down would be met, and counted, once more by the next process.
+                found.entry.save(&self.store);
                 self.counters.containers_met.add();
+            }
+            for _ in 0..self.registry.dropped() {
+                self.counters.containers_gone.add();
             }
             if let Some(bell) = self.bell.get() {
                 bell.watch(&found.entry);
@@ -266,7 +271,7 @@ impl Server {
         found.entry
     }
 
-    /// Counts and logs what goes wrong; a panic is an error of this request only.
+    /// Logs what goes wrong; a panic is an error of this request only.
     fn guarded<T>(
         &self,
         caller: Pid,
@@ -291,38 +296,52 @@ impl Server {
         }
     }
 
-    /// An error is shown; with how long its reader has waited for a text.
-    pub(crate) fn has_failed(&self, entry: &Entry, waited: Option<Duration>) {
+    /// A request is answered with this failure: whose it is, if that is known. Of one that was answered before, this is not
+    /// said.
+    pub(crate) fn has_failed(&self, entry: Option<&Entry>, failure: &Failure) {
+        if failure.is_an_answer() {
+            return self.counters.refused.add();
+        }
+        self.counters.failures.add();
+        self.count_error(entry, None);
+    }
+
+    /// A request is answered by the watchdog: whose it is, if that is known, and how long its reader has waited for a text.
+    pub(crate) fn is_late(&self, entry: Option<&Entry>, waited: Option<Duration>) {
+        self.counters.failures.add();
+        self.counters.deadlines.add();
         if let Some(waited) = waited {
             self.store.count_time_of_all(nanos(waited));
         }
-        if let Some(account) = entry.account() {
+        self.count_error(entry, waited);
+    }
+
+    fn count_error(&self, entry: Option<&Entry>, waited: Option<Duration>) {
+        if let Some(entry) = entry
+            && let Some(account) = entry.account()
+        {
             self.store.count_error(account, waited.map(nanos), entry.used());
         }
     }
 
-    /// A request was answered by the watchdog.
-    pub(crate) fn late(&self) {
-        self.counters.failures.add();
-        self.counters.deadlines.add();
+    /// Logs that a request was answered by the watchdog.
+    pub(crate) fn was_late(&self) {
         let failure = Failure::Deadline;
         if let Some(suppressed) = self.complains(&failure, 0) {
             tracing::warn!(cause = failure.cause(), suppressed, "{failure}");
         }
     }
 
-    /// Counts and logs a failure.
+    /// Logs a failure, and counts panics: also those of requests that have been answered before.
     fn failed(&self, caller: Pid, place: Place<'_>, failure: &Failure) {
         let file = format!("{}/{}", place.file.path, place.below);
         let file = file.trim_end_matches('/');
         // It may name a cgroup, which a container has named: that is to stay in its line.
         let said = failure.to_string().replace(char::is_control, "?");
         if failure.is_an_answer() {
-            self.counters.refused.add();
             tracing::debug!(caller, file, "{said}");
             return;
         }
-        self.counters.failures.add();
         if let Failure::Panic(_) = failure {
             self.counters.panics.add();
         }

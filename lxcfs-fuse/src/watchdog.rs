@@ -29,6 +29,8 @@ struct Watched<R> {
     awake: AtomicBool,
     /// How many workers are still at requests that were too late.
     late: AtomicUsize,
+    /// Since when the last time all of them were.
+    all_late: Mutex<Option<Instant>>,
     end: AtomicBool,
     thread: OnceLock<Thread>,
 }
@@ -60,6 +62,7 @@ impl<R: Send + 'static> Watchdog<R> {
             busy: AtomicBool::new(false),
             awake: AtomicBool::new(false),
             late: AtomicUsize::new(0),
+            all_late: Mutex::new(None),
             end: AtomicBool::new(false),
             thread: OnceLock::new(),
         });
@@ -114,6 +117,12 @@ impl<R> Lateness<R> {
     /// Whether all are: nobody takes another request.
     pub(crate) fn is_general(&self) -> bool {
         self.0.late.load(Ordering::Relaxed) >= self.0.slots.len()
+    }
+
+    /// For how long all have been.
+    pub(crate) fn general_for(&self) -> Option<Duration> {
+        let since = *lock(&self.0.all_late);
+        since.filter(|_| self.is_general()).map(|since| since.elapsed())
     }
 }
 
@@ -187,6 +196,10 @@ impl<R> Watched<R> {
                 let mut place = lock(slot);
                 let late = place.waiting.take_if(|(since, _)| since.elapsed() >= duties.deadline());
                 if late.is_some() {
+                    let others = self.late.load(Ordering::Relaxed);
+                    if others.saturating_add(1) >= self.slots.len() {
+                        *lock(&self.all_late) = Some(Instant::now());
+                    }
                     // Before the worker can see it.
                     self.late.fetch_add(1, Ordering::Relaxed);
                 }
@@ -264,11 +277,12 @@ mod tests {
     fn who_is_late_does_not_answer_another() {
         let (watchdog, answered, _) = start(1);
         let late = watchdog.begin(1).unwrap();
+        assert_eq!(watchdog.lateness().general_for(), None);
         assert_eq!(answered.recv().unwrap(), 1);
-        assert!(watchdog.lateness().is_general());
+        assert!(watchdog.lateness().is_general() && watchdog.lateness().general_for().is_some());
         let other = watchdog.begin(2).unwrap();
         assert_eq!(finished(late), None);
-        assert!(!watchdog.lateness().is_general());
+        assert!(!watchdog.lateness().is_general() && watchdog.lateness().general_for().is_none());
         assert_eq!(finished(other).or_else(|| answered.recv().ok()), Some(2));
     }
 

@@ -29,7 +29,10 @@ struct Opened(DefaultTerminal);
 
 impl Opened {
     fn open() -> io::Result<Self> {
-        ratatui::try_init().map(Self)
+        ratatui::try_init().map(Self).inspect_err(|_| {
+            // It may have been half-way there.
+            let _ = ratatui::try_restore();
+        })
     }
 }
 

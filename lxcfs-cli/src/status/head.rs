@@ -70,6 +70,10 @@ fn of_worker(now: &Status) -> Option<String> {
         .map(Duration::from_millis)
         .filter(|length| *length >= SILENT);
     match (silent, worker.state) {
+        (Some(length), _) if !now.is_kept => Some(format!(
+            "all threads of process {pid} have waited for the kernel for {}: readers wait",
+            time(length)
+        )),
         (Some(length), _) => Some(format!(
             "the worker, process {pid}, has not answered its keeper for {}: readers may wait",
             time(length)
@@ -214,6 +218,14 @@ mod tests {
         assert_eq!(
             said,
             ["the worker, process 4712, has not answered its keeper for 12s: readers may wait"]
+        );
+        let said = wrong_with(|now| {
+            now.is_kept = false;
+            now.worker.as_mut().unwrap().silent_for_ms = Some(12_400);
+        });
+        assert_eq!(
+            said,
+            ["all threads of process 4712 have waited for the kernel for 12s: readers wait"]
         );
     }
 

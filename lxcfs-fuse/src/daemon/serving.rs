@@ -363,7 +363,7 @@ impl Daemon {
                 pid: std::process::id(),
                 started_at_ms: millis(self.program.started()),
                 state: WorkerState::Serves,
-                silent_for_ms: None,
+                silent_for_ms: self.mounted.stuck_for().map(millis),
             }),
             gauges: Some(self.mounted.gauges()),
         };

@@ -6,8 +6,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt};
 
 use super::mounts;
 use super::packet::{Packet, Refusal, Word, send, wait_for};
@@ -101,18 +101,17 @@ impl Talk {
     pub(crate) fn begin(path: &Path) -> Result<Option<Self>, AskError> {
         let named = path.display().to_string();
         let connected = (|| {
-            let socket = socket_with(
-                AddressFamily::UNIX,
-                SocketType::SEQPACKET,
-                SocketFlags::CLOEXEC | SocketFlags::NONBLOCK,
-                None,
-            )?;
-            connect(&socket, &SocketAddrUnix::new(path)?)?;
+            let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+            // Many may wait to be let in.
+            sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(STEP))?;
+            let address = SocketAddrUnix::new(path)?;
+            retry_on_intr(|| connect(&socket, &address))?;
             Ok(socket)
         })();
         match connected {
             Ok(socket) => Ok(Some(Self { path: named, socket })),
             Err(Errno::NOENT | Errno::CONNREFUSED | Errno::NOTDIR) => Ok(None),
+            Err(Errno::AGAIN) => Err(AskError::Silent { path: named }),
             Err(Errno::ACCESS | Errno::PERM) => Err(AskError::MayNot { path: named }),
             Err(error) => Err(AskError::Connect {
                 path: named,

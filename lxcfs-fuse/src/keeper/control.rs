@@ -56,6 +56,8 @@ pub(crate) struct Control {
     last: u64,
     /// Whose turn it was.
     turn: usize,
+    /// How many wishes were heard since somebody was let in.
+    heard: usize,
 }
 
 #[derive(Debug)]
@@ -100,6 +102,7 @@ impl Control {
             talks: [const { None }; TALKS],
             last: 0,
             turn: 0,
+            heard: 0,
         }
     }
 
@@ -116,11 +119,16 @@ impl Control {
 
     /// The next wish, if there is one.
     pub(crate) fn next(&mut self) -> Option<Wish> {
-        // Who talks comes before those who come: of these, one may have to go.
-        self.hear().or_else(|| {
-            self.accept();
-            self.hear()
-        })
+        // Who talks comes before those who come, for whom one may have to go; but not for ever.
+        if self.heard < WISHES
+            && let Some(wish) = self.hear()
+        {
+            self.heard = self.heard.saturating_add(1);
+            return Some(wish);
+        }
+        self.heard = 0;
+        self.accept();
+        self.hear()
     }
 
     /// What somebody has said, each in turn.
@@ -224,4 +232,29 @@ fn heard(place: &mut Option<Talk>) -> Option<Wish> {
     }
     *place = None;
     Some(Wish::Gone(caller))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ask::Talk;
+    use super::*;
+
+    #[test]
+    fn who_talks_without_end_keeps_nobody_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sock");
+        let mut control = Control::bind(&path).unwrap();
+        let talk = |words: &[Word]| {
+            let talk = Talk::begin(&path).unwrap().unwrap();
+            for word in words {
+                talk.say(*word).unwrap();
+            }
+            talk
+        };
+        let _talking: Vec<Talk> = (0..TALKS).map(|_| talk(&[Word::TakeOver; 100])).collect();
+        assert!(matches!(control.next(), Some(Wish::TakeOver(_))));
+        let _asks = talk(&[Word::Status]);
+        let heard = (0..WISHES + 2 * TALKS).any(|_| matches!(control.next(), Some(Wish::Status(_))));
+        assert!(heard);
+    }
 }

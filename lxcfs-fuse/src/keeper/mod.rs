@@ -474,7 +474,9 @@ impl<'k, B: Begun> Keeper<'k, B> {
             };
             match wish {
                 Wish::TakeOver(caller) => self.hand(caller),
-                Wish::Able(caller) if self.taking == Some(caller) => self.stop_serving(caller),
+                Wish::Able(caller) if self.taking == Some(caller) && self.handing_until.is_none() => {
+                    self.stop_serving(caller);
+                }
                 Wish::Ready(caller) if self.taking == Some(caller) && self.handing_until.is_some() => {
                     tracing::info!("somebody else serves");
                     notify::stopping("somebody else serves");

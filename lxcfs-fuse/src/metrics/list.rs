@@ -91,7 +91,7 @@ pub(crate) const METRICS: &[Metric] = &[
     row(
         "lxcfs_worker_silent_seconds",
         Value::Lasting(|status| Some(status.worker.as_ref()?.silent_for_ms.unwrap_or(0))),
-        "For how long the process that serves has not answered its keeper, which has asked; 0 if it has answered",
+        "For how long the process that serves has not answered its keeper, which has asked, or without a keeper has had all its threads late; 0 if it is well",
     ),
     row(
         "lxcfs_worker_starts_total",
@@ -171,7 +171,7 @@ pub(crate) const METRICS: &[Metric] = &[
     row(
         "lxcfs_containers_gone_total",
         Value::Count(|status| status.counts.containers_gone),
-        "Containers that have ended",
+        "Containers that have ended, or were forgotten for others",
     ),
     row(
         "lxcfs_open_files",

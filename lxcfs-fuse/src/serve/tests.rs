@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::fd::AsFd as _;
+use std::process::Command;
 
 use lxcfs_core::live::{Root, hierarchies};
 use lxcfs_testing::{Cgroup, Container as Running, Limits, Machine, machine_has, wait_until};
@@ -157,4 +158,34 @@ fn a_container_is_written_down_when_it_is_met_and_when_what_is_remembered_of_it_
     assert_eq!(copy(&server), after);
     text(&server, container.init(), "stat");
     assert_ne!(copy(&server), after);
+}
+
+#[test]
+fn who_was_met_and_is_not_gone_is_known_also_where_some_had_to_make_room_for_others() {
+    if !can_run() {
+        return;
+    }
+    let cgroup = Cgroup::new(&Limits::default());
+    let dir = cgroup.dir("memory").unwrap();
+    let store = Store::create().unwrap();
+    let budget = Budget {
+        containers: 16,
+        ..Budget::of(1024)
+    };
+    let hierarchies = hierarchies(&Root::host()).unwrap();
+    let server = Server::new(hierarchies, Settings::default(), budget, Arc::new(store));
+    // A process of the host is in each of them in turn, which makes each a container.
+    let mut process = Command::new("sleep").arg("600").spawn().unwrap();
+    for number in 0..40 {
+        let below = dir.join(number.to_string());
+        fs::create_dir(&below).unwrap();
+        fs::write(below.join("cgroup.procs"), process.id().to_string()).unwrap();
+        text(&server, process.id(), "uptime");
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    let counts = server.counts();
+    let known = u64::try_from(server.gauges().containers).unwrap();
+    assert_eq!(counts.containers_met, 40);
+    assert_eq!(counts.containers_met - counts.containers_gone, known, "{counts:?}");
 }

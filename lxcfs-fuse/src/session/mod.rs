@@ -317,6 +317,11 @@ impl Mounted {
         self.lateness.is_general()
     }
 
+    /// For how long they have been.
+    pub(crate) fn stuck_for(&self) -> Option<Duration> {
+        self.lateness.general_for()
+    }
+
     /// Leaves it as it is, without an unmount: for somebody else who [serves](serve) it. It is served here until this
     /// process ends, which is to be next: nobody else may serve it before that.
     ///
@@ -380,11 +385,10 @@ impl Duties<Waiting> for Answers {
 
     fn give_up(&self, waiting: Waiting, taken: Duration) {
         // Before the answer: who has it finds it counted.
-        if let Some(entry) = &waiting.entry {
-            self.0.has_failed(entry, waiting.is_for_a_text().then_some(taken));
-        }
+        let waited = waiting.is_for_a_text().then_some(taken);
+        self.0.is_late(waiting.entry.as_deref(), waited);
         waiting.error(Errno::EIO);
-        self.0.late();
+        self.0.was_late();
     }
 
     fn tidy(&self) {

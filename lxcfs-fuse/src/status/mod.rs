@@ -106,7 +106,8 @@ pub struct Worker {
     pub started_at_ms: u64,
     /// What it does.
     pub state: WorkerState,
-    /// For how long it has not answered its keeper, which has asked.
+    /// For how long it has not answered its keeper, which has asked; without a keeper, for how long all its threads have been
+    /// late, so that nobody is served.
     pub silent_for_ms: Option<u64>,
 }
 

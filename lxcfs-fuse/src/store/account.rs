@@ -85,16 +85,18 @@ impl<'m> Words<'m> {
 
     /// It becomes that one's, who has nothing yet.
     pub(super) fn open(&self, record: u64, owner: Owner<'_>) {
+        // Who sees any of what follows does not see whose it was before, also if that was closed by another thread.
+        fence(Ordering::SeqCst);
         for word in self.all {
             word.store(0, Ordering::Relaxed);
         }
         let begin = owner.cgroup.len().saturating_sub(PATH);
         let path = owner.cgroup.get(begin..).unwrap_or_default();
         self.memory.write(self.first.saturating_add(at::CGROUP), path);
-        self.add(at::PID, owner.pid.map_or(0, u64::from));
-        self.add(at::MET, owner.met);
-        self.add(at::ASKED, owner.met);
-        self.add(at::LENGTH, u64::try_from(owner.cgroup.len()).unwrap_or(0));
+        self.store(at::PID, owner.pid.map_or(0, u64::from));
+        self.store(at::MET, owner.met);
+        self.store(at::ASKED, owner.met);
+        self.store(at::LENGTH, u64::try_from(owner.cgroup.len()).unwrap_or(0));
         if let Some(whole) = self.all.get(at::RECORD) {
             whole.store(record, Ordering::Release);
         }
@@ -156,6 +158,12 @@ impl<'m> Words<'m> {
 
     fn load(&self, at: usize) -> u64 {
         self.all.get(at).map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
+    fn store(&self, at: usize, number: u64) {
+        if let Some(word) = self.all.get(at) {
+            word.store(number, Ordering::Relaxed);
+        }
     }
 
     fn add(&self, at: usize, number: u64) {

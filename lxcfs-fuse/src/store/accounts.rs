@@ -137,11 +137,12 @@ impl Store {
             return None;
         };
         free.by_record.insert(record, number);
-        drop(free);
         if let Some(used) = self.memory.word(ACCOUNTS_USED) {
             used.fetch_max(u64::from(number).saturating_add(1), Ordering::AcqRel);
         }
+        // Not before it is whole is it closed again.
         Words::of(&self.memory, number).open(record, owner);
+        drop(free);
         Some(Account { number, record })
     }
 

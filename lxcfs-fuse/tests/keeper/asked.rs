@@ -151,3 +151,22 @@ fn of_an_older_daemon_it_is_said_that_it_is_older() {
     let nobody = status(&dir.path().join("pid")).unwrap_err();
     assert!(nobody.to_string().contains("is a daemon running"), "{nobody}");
 }
+
+#[test]
+fn many_who_come_at_once_wait_their_turn() {
+    let Some(daemon) = start(&["--keep"]) else {
+        return;
+    };
+    daemon.send(Signal::SIGSTOP);
+    let pid_file = daemon.place.pid_file();
+    thread::scope(|scope| {
+        let all: Vec<_> = (0..32).map(|_| scope.spawn(|| status(&pid_file))).collect();
+        // None of them is told that there is nobody.
+        thread::sleep(std::time::Duration::from_millis(200));
+        daemon.send(Signal::SIGCONT);
+        for one in all {
+            let one = one.join().unwrap();
+            assert!(!matches!(one, Err(AskError::Connect { .. })), "{one:?}");
+        }
+    });
+}

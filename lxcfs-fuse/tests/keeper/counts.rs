@@ -177,9 +177,9 @@ fn it_is_said_while_the_worker_is_stopped_or_there_is_none() {
 }
 
 /// A daemon in a mount namespace of its own, where the host's meminfo comes from another daemon.
-fn over_another(other: &Daemon) -> Daemon {
+fn over_another(other: &Daemon, arguments: &[&str]) -> Daemon {
     let place = Place::new();
-    let lxcfs = place.command(&["--keep", "--keep-watchdog=0", "--deadline=300", "--coalesce=0"]);
+    let lxcfs = place.command(&[&["--deadline=300", "--coalesce=0"], arguments].concat());
     let script = "mount --bind \"$0\" /proc/meminfo && exec \"$@\"";
     let mut command = Command::new("unshare");
     command
@@ -204,7 +204,7 @@ fn a_read_that_hangs_is_an_error_of_its_container_and_it_is_said_meanwhile() {
         return;
     }
     let host = Place::new().start(&["--keep", "--keep-watchdog=0"]);
-    let daemon = over_another(&host);
+    let daemon = over_another(&host, &["--keep", "--keep-watchdog=0"]);
     let cgroup = Cgroup::new(&Limits::default());
     let container = Container::start(&cgroup);
     let file = |name: &str| {
@@ -234,6 +234,64 @@ fn a_read_that_hangs_is_an_error_of_its_container_and_it_is_said_meanwhile() {
     let counted = said(&daemon);
     let counted = of(&counted, &cgroup).unwrap();
     assert_eq!(counted.latency.count(), counted.all_reads() + counted.errors);
+}
+
+#[test]
+fn a_request_that_came_too_late_and_then_fails_has_failed_once() {
+    if !can_count() {
+        return;
+    }
+    let host = Place::new().start(&["--keep", "--keep-watchdog=0"]);
+    let daemon = over_another(&host, &["--keep", "--keep-watchdog=0", "--threads=1"]);
+    let cgroup = Cgroup::new(&Limits::default());
+    let container = Container::start(&cgroup);
+    let file = |name: &str| {
+        let mount_point = daemon.place.mount_point();
+        format!("/proc/{}/root{}/proc/{name}", daemon.pid(), mount_point.display())
+    };
+    let of_host = Doomed(worker(&host));
+    send(of_host.0, Signal::SIGSTOP);
+    // It is told that it was too late, and lives on.
+    let script = "read line < \"$0\"; exec sleep 600";
+    let reader = container.caller().start(&["sh", "-c", script, &file("meminfo")]);
+    let counts = || said(&daemon).counts;
+    wait_until("the watchdog has answered", || counts().deadlines == 1);
+    assert_eq!((counts().failures, counts().refused), (1, 0));
+    // What the kernel was asked for ends with an error.
+    host.send(Signal::SIGKILL);
+    send(of_host.0, Signal::SIGKILL);
+    // The only thread does this when it is done with that.
+    let _ = container.caller().read(&file("uptime"));
+    let log = daemon.place.log();
+    assert!(log.contains("proc/meminfo"), "it has failed: {log}");
+    let after = counts();
+    assert_eq!((after.failures, after.deadlines, after.refused), (1, 1, 0));
+    let status = said(&daemon);
+    assert_eq!(of(&status, &cgroup).unwrap().errors, 1);
+    drop(reader);
+}
+
+#[test]
+fn a_daemon_without_a_keeper_says_that_all_its_threads_are_late() {
+    if !can_count() {
+        return;
+    }
+    let host = Place::new().start(&["--keep", "--keep-watchdog=0"]);
+    let daemon = over_another(&host, &["--threads=1"]);
+    let cgroup = Cgroup::new(&Limits::default());
+    let container = Container::start(&cgroup);
+    let meminfo = daemon.place.mount_point().join("proc/meminfo");
+    let meminfo = format!("/proc/{}/root{}", daemon.pid(), meminfo.display());
+    assert_eq!(said(&daemon).worker.unwrap().silent_for_ms, None);
+    let of_host = Doomed(worker(&host));
+    send(of_host.0, Signal::SIGSTOP);
+    assert!(!container.caller().run(&["cat", &meminfo]).status.success());
+    let silent = said(&daemon).worker.unwrap().silent_for_ms;
+    assert!(silent.is_some(), "nobody answers any more");
+    send(of_host.0, Signal::SIGCONT);
+    wait_until("it is served again", || {
+        said(&daemon).worker.unwrap().silent_for_ms.is_none()
+    });
 }
 
 #[test]
