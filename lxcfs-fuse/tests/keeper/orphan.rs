@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::readers::Readers;
 use super::started::Daemon;
-use super::{Doomed, program_of, runs, send, stop, start, worker, worker_after};
+use super::{Doomed, program_of, runs, send, start, worker, worker_after};
 
 /// A worker that was left alone, and the daemon whose keeper it was.
 fn orphan() -> Option<(Daemon, Doomed)> {
@@ -53,7 +53,7 @@ fn one_that_was_only_just_started_serves_too_and_can_be_found() {
         send(first, Signal::SIGKILL);
         let second = Doomed(worker_after(&daemon, Some(first)));
         // It may not have looked into its mail yet.
-        stop(second.0);
+        super::stop(second.0);
         daemon.send(Signal::SIGKILL);
         daemon.ended();
         send(second.0, Signal::SIGCONT);

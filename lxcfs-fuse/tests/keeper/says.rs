@@ -8,7 +8,7 @@ use lxcfs_testing::wait_until;
 use nix::sys::signal::Signal;
 
 use super::started::Daemon;
-use super::{Doomed, runs, send, stop, start, worker, worker_after};
+use super::{Doomed, runs, send, start, stop, worker, worker_after};
 
 pub fn said(daemon: &Daemon) -> Status {
     status(&daemon.place.pid_file()).unwrap_or_else(|error| panic!("{error}: {}", daemon.place.log()))

@@ -7,7 +7,9 @@ use nix::sys::signal::Signal;
 
 use super::readers::Readers;
 use super::started::Place;
-use super::{break_the_program, copy_of_the_program, program_of, runs, send, stop, spawn_of, start, worker, worker_after};
+use super::{
+    break_the_program, copy_of_the_program, program_of, runs, send, spawn_of, start, stop, worker, worker_after,
+};
 
 #[test]
 fn readers_do_not_notice_that_the_worker_is_killed() {
