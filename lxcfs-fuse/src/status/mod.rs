@@ -31,7 +31,8 @@ use crate::counters::{Counts, Gauges};
 /// }
 /// # let told = r#"{"at_ms": 0, "mounted_at_ms": 0, "mount_point": "/", "psi_poll": false, "shows_host": false,
 /// #    "is_kept": false, "answered_by": {"pid": 1, "started_at_ms": 0, "version": "0"}, "worker": null,
-/// #    "workers_started": 1, "workers_died": 0, "gauges": null, "containers": [],
+/// #    "workers_started": 1, "workers_died": 0, "gauges": null, "containers": [], "reads": {},
+/// #    "latency": {"buckets": [], "sum_ns": 0},
 /// #    "counts": {"renderings": 0, "coalesced": 0, "retries": 0, "last_good": 0, "refused": 0, "failures": 0,
 /// #        "deadlines": 0, "panics": 0, "containers_met": 0, "containers_gone": 0}}"#;
 /// let nobody: Status = serde_json::from_str(told).unwrap();

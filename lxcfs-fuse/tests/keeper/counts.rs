@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 
 use super::says::said;
 use super::started::{Daemon, Place};
-use super::{Doomed, send, worker, worker_after};
+use super::{Doomed, send, stop, worker, worker_after};
 
 fn can_count() -> bool {
     machine_has(&[Machine::Root, Machine::Fuse, Machine::Cgroups])
@@ -149,7 +149,7 @@ fn it_is_said_while_the_worker_is_stopped_or_there_is_none() {
     let container = Container::start(&cgroup);
     reads(&daemon, &container, "proc/meminfo", 7);
     let stopped = Doomed(worker(&daemon));
-    send(stopped.0, Signal::SIGSTOP);
+    stop(stopped.0);
     let status = said(&daemon);
     assert_eq!(of(&status, &cgroup).unwrap().reads.get("proc/meminfo"), Some(&7));
     assert_eq!(status.worker.unwrap().pid, u32::try_from(stopped.0).unwrap());
@@ -213,7 +213,7 @@ fn a_read_that_hangs_is_an_error_of_its_container_and_it_is_said_meanwhile() {
     };
     let _ = container.caller().read(&file("meminfo"));
     let of_host = Doomed(worker(&host));
-    send(of_host.0, Signal::SIGSTOP);
+    stop(of_host.0);
     let reader = container.caller().start(&["cat", &file("meminfo")]);
     let finished = reader.finish();
     assert!(!finished.status.success(), "{}", finished.text());

@@ -64,6 +64,19 @@ fn send(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
 }
 
+/// Stops a process, and waits until each of its threads has: one that is in the middle of something may finish that before.
+fn stop(pid: i32) {
+    send(pid, Signal::SIGSTOP);
+    wait_until("all its threads are stopped", || {
+        // One that has been killed meanwhile is as still.
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
+        tasks.flatten().all(|task| {
+            let status = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            status.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+        })
+    });
+}
+
 /// Whether that process runs; a zombie does not.
 fn runs(pid: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -53,7 +53,7 @@ fn one_that_was_only_just_started_serves_too_and_can_be_found() {
         send(first, Signal::SIGKILL);
         let second = Doomed(worker_after(&daemon, Some(first)));
         // It may not have looked into its mail yet.
-        send(second.0, Signal::SIGSTOP);
+        super::stop(second.0);
         daemon.send(Signal::SIGKILL);
         daemon.ended();
         send(second.0, Signal::SIGCONT);

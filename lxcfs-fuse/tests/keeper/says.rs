@@ -8,7 +8,7 @@ use lxcfs_testing::wait_until;
 use nix::sys::signal::Signal;
 
 use super::started::Daemon;
-use super::{Doomed, runs, send, start, worker, worker_after};
+use super::{Doomed, runs, send, start, stop, worker, worker_after};
 
 pub fn said(daemon: &Daemon) -> Status {
     status(&daemon.place.pid_file()).unwrap_or_else(|error| panic!("{error}: {}", daemon.place.log()))
@@ -62,7 +62,7 @@ fn it_is_said_while_the_worker_is_stopped_and_how_long_that_is_silent() {
         return;
     };
     let pid = worker(&daemon);
-    send(pid, Signal::SIGSTOP);
+    stop(pid);
     wait_until("the worker is missed", || {
         let now = said(&daemon);
         assert_eq!(served_by(&now), pid);

@@ -7,7 +7,9 @@ use nix::sys::signal::Signal;
 
 use super::readers::Readers;
 use super::started::Place;
-use super::{break_the_program, copy_of_the_program, program_of, runs, send, spawn_of, start, worker, worker_after};
+use super::{
+    break_the_program, copy_of_the_program, program_of, runs, send, spawn_of, start, stop, worker, worker_after,
+};
 
 #[test]
 fn readers_do_not_notice_that_the_worker_is_killed() {
@@ -51,12 +53,12 @@ fn a_worker_that_is_stopped_is_killed_and_followed() {
     };
     let readers = Readers::start(&daemon.place.mount_point());
     let first = worker(&daemon);
-    send(first, Signal::SIGSTOP);
+    stop(first);
     let second = worker_after(&daemon, Some(first));
     assert!(!runs(first));
     readers.read_on();
     // One that is let go on in time is not.
-    send(second, Signal::SIGSTOP);
+    stop(second);
     send(second, Signal::SIGCONT);
     readers.all_was_well(&daemon.place.log());
     assert!(daemon.place.log().contains("does not answer"), "{}", daemon.place.log());
