@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 
 use super::readers::Readers;
 use super::started::{Daemon, Place};
-use super::{break_the_program, copy_of_the_program, program_of, spawn_of};
+use super::{break_the_program, copy_of_the_program, copy_program, program_of, spawn_of};
 
 fn start(dir: &std::path::Path) -> Option<(Daemon, std::path::PathBuf)> {
     if !super::can_mount() {
@@ -29,7 +29,7 @@ fn usr1_makes_it_another_program_under_the_same_number() {
     let pid = i32::try_from(daemon.pid()).unwrap();
     for _ in 0..5 {
         let new = dir.path().join("new");
-        fs::copy(&program, &new).unwrap();
+        copy_program(&program, &new);
         fs::rename(&new, &program).unwrap();
         assert!(program_of(pid).ends_with(" (deleted)"));
         daemon.send_and_wait(Signal::SIGUSR1);
@@ -59,7 +59,7 @@ fn a_broken_program_is_not_tried() {
     daemon.send_and_wait(Signal::SIGUSR1);
     readers.all_was_well(&daemon.place.log());
     // Nor is one that does not like our configuration.
-    fs::copy(env!("CARGO_BIN_EXE_lxcfs"), &program).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_lxcfs"), &program);
     daemon.place.configure("nonsense = 1\n");
     daemon.send_and_wait(Signal::SIGUSR1);
     assert!(daemon.is_served());

@@ -113,19 +113,28 @@ impl Daemon {
     }
 }
 
+/// Copies a program, by another process: if this one had it open to write, so would the children that other tests make at
+/// that moment, and it could not be run (`ETXTBSY`).
+fn copy_program(from: impl AsRef<Path>, to: &Path) {
+    let copied = Command::new("cp").arg(from.as_ref()).arg(to).status().unwrap();
+    assert!(copied.success());
+}
+
 /// A copy of the daemon's program in another place.
 fn copy_of_the_program(place: &Path) -> PathBuf {
     let path = place.join("lxcfs-copy");
-    std::fs::copy(env!("CARGO_BIN_EXE_lxcfs"), &path).unwrap();
+    copy_program(env!("CARGO_BIN_EXE_lxcfs"), &path);
     path
 }
 
 /// A text file that can be run, and fails: put where the program was, as a package manager does it.
 fn break_the_program(program: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
+    let text = program.with_extension("text");
+    std::fs::write(&text, "#!/bin/sh\necho broken build >&2\nexit 3\n").unwrap();
+    std::fs::set_permissions(&text, std::fs::Permissions::from_mode(0o755)).unwrap();
     let broken = program.with_extension("new");
-    std::fs::write(&broken, "#!/bin/sh\necho broken build >&2\nexit 3\n").unwrap();
-    std::fs::set_permissions(&broken, std::fs::Permissions::from_mode(0o755)).unwrap();
+    copy_program(&text, &broken);
     std::fs::rename(&broken, program).unwrap();
 }
 

@@ -8,7 +8,8 @@ use nix::sys::signal::Signal;
 use super::readers::Readers;
 use super::started::Place;
 use super::{
-    break_the_program, copy_of_the_program, program_of, runs, send, spawn_of, start, stop, worker, worker_after,
+    break_the_program, copy_of_the_program, copy_program, program_of, runs, send, spawn_of, start, stop, worker,
+    worker_after,
 };
 
 #[test]
@@ -80,7 +81,7 @@ fn usr1_makes_the_program_on_the_disk_the_worker() {
     for _ in 0..5 {
         // Another file under the same name, as after an upgrade.
         let new = dir.path().join("new");
-        fs::copy(&program, &new).unwrap();
+        copy_program(&program, &new);
         fs::rename(&new, &program).unwrap();
         daemon.send_and_wait(Signal::SIGUSR1);
         let next = worker_after(&daemon, Some(last));
