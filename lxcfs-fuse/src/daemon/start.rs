@@ -154,8 +154,10 @@ pub(super) fn from_anywhere(
 }
 
 /// What the service manager, or we ourselves, have kept. What cannot be used is thrown away.
-fn usable(passed: Vec<(String, OwnedFd)>) -> Option<Kept> {
+fn usable(mut passed: Vec<(String, OwnedFd)>) -> Option<Kept> {
     let names: Vec<String> = passed.iter().map(|(name, _)| name.clone()).collect();
+    // A later version, which this one follows in a downgrade, may keep more. It is no reason to let go of the mount.
+    passed.retain(|(name, _)| HANDED.contains(&name.as_str()));
     let why = match Kept::from_descriptors(passed) {
         Ok(kept) if kept.is_alive() => return Some(kept),
         Ok(kept) => {

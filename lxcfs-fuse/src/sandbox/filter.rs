@@ -9,10 +9,12 @@
 //! | call | allowed |
 //! |---|---|
 //! | open, openat | to read; with triggers, to write to what is there |
+//! | fcntl | all but who gets signals: root may have any process killed by that |
 //! | clone | a thread |
 //! | mmap, mprotect | memory that is not executed |
 //! | ioctl | on FUSE connections and namespaces, and what the standard library asks |
 //! | prctl | names |
+//! | personality | none in which memory to read is memory to execute |
 //! | prlimit64 | to ask |
 //! | tgkill | to this process: abort(3) |
 //! | socket, socketpair | none; a pair of unix sockets |
@@ -27,7 +29,7 @@ use std::io;
 
 use nix::libc::{self, c_long};
 use seccompiler::SeccompCmpArgLen::{Dword, Qword};
-use seccompiler::SeccompCmpOp::{Eq, MaskedEq};
+use seccompiler::SeccompCmpOp::{Eq, MaskedEq, Ne};
 use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
     apply_filter_all_threads,
@@ -39,7 +41,7 @@ const ALLOWED: &[c_long] = &[
     // Descriptors.
     libc::SYS_read, libc::SYS_readv, libc::SYS_pread64, libc::SYS_preadv, libc::SYS_preadv2,
     libc::SYS_write, libc::SYS_writev, libc::SYS_pwrite64, libc::SYS_pwritev, libc::SYS_pwritev2,
-    libc::SYS_close, libc::SYS_close_range, libc::SYS_dup, libc::SYS_dup3, libc::SYS_fcntl, libc::SYS_lseek,
+    libc::SYS_close, libc::SYS_close_range, libc::SYS_dup, libc::SYS_dup3, libc::SYS_lseek,
     libc::SYS_flock, libc::SYS_ftruncate, libc::SYS_fallocate, libc::SYS_memfd_create, libc::SYS_pipe2, libc::SYS_eventfd2,
     libc::SYS_splice, libc::SYS_signalfd4, libc::SYS_pidfd_open,
     libc::SYS_timerfd_create, libc::SYS_timerfd_settime, libc::SYS_timerfd_gettime,
@@ -59,7 +61,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_membarrier,
     // Threads and their end.
     libc::SYS_set_robust_list, libc::SYS_get_robust_list, libc::SYS_set_tid_address, libc::SYS_rseq,
-    libc::SYS_sched_getaffinity, libc::SYS_sched_setaffinity, libc::SYS_exit, libc::SYS_exit_group,
+    libc::SYS_sched_getaffinity, libc::SYS_exit, libc::SYS_exit_group,
     // Signals.
     libc::SYS_rt_sigaction, libc::SYS_rt_sigprocmask, libc::SYS_rt_sigreturn, libc::SYS_rt_sigpending,
     libc::SYS_rt_sigtimedwait, libc::SYS_rt_sigsuspend, libc::SYS_sigaltstack,
@@ -67,8 +69,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_getpid, libc::SYS_gettid, libc::SYS_getppid, libc::SYS_getuid, libc::SYS_geteuid, libc::SYS_getgid, libc::SYS_getegid,
     libc::SYS_capget, libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getrusage, libc::SYS_times, libc::SYS_getcpu,
     libc::SYS_clock_gettime, libc::SYS_clock_getres, libc::SYS_gettimeofday, libc::SYS_getrandom,
-    // `/proc/cpuinfo` of arm64 is read with the personality of who asks.
-    libc::SYS_personality,
 ];
 
 /// What newer machines have dropped: there, C libraries make the calls above instead.
@@ -95,6 +95,12 @@ const IOCTLS: &[u64] = &[
 /// `PR_SET_VMA`, by which C libraries name memory.
 const PR_SET_VMA: u64 = 0x5356_4d41;
 
+/// `F_SETOWN_EX`, which not all C libraries name.
+const F_SETOWN_EX: u64 = 15;
+
+/// What asks for the personality and leaves it as it is.
+const THE_PRESENT: u64 = 0xffff_ffff;
+
 /// Installs it for all threads, for good.
 pub(super) fn install(triggers: bool) -> io::Result<()> {
     let program = program(triggers).map_err(io::Error::other)?;
@@ -111,7 +117,8 @@ fn program(triggers: bool) -> Result<BpfProgram, BackendError> {
 
 fn by_arguments(triggers: bool) -> Result<Vec<(c_long, Vec<SeccompRule>)>, BackendError> {
     let opens = u64_of(if triggers {
-        libc::O_CREAT | libc::O_TRUNC
+        // Nor one without a name.
+        libc::O_CREAT | libc::O_TRUNC | (libc::O_TMPFILE & !libc::O_DIRECTORY)
     } else {
         // Not O_ACCMODE: musl has O_PATH in it.
         libc::O_WRONLY | libc::O_RDWR | libc::O_CREAT | libc::O_TRUNC
@@ -138,11 +145,24 @@ fn by_arguments(triggers: bool) -> Result<Vec<(c_long, Vec<SeccompRule>)>, Backe
     };
     let has_not = |argument: u8, bits: u64| SeccompCondition::new(argument, Dword, MaskedEq(bits), 0);
     let none = |argument: u8| SeccompCondition::new(argument, Qword, Eq, 0);
+    let is_not = |argument: u8, value: u64| SeccompCondition::new(argument, Dword, Ne, value);
     let this = u64::from(std::process::id());
     Ok(vec![
         #[cfg(target_arch = "x86_64")]
         (libc::SYS_open, all_of(vec![has_not(1, opens)])?),
         (libc::SYS_openat, all_of(vec![has_not(2, opens)])?),
+        (
+            libc::SYS_fcntl,
+            all_of(vec![is_not(1, u64_of(libc::F_SETOWN)), is_not(1, F_SETOWN_EX)])?,
+        ),
+        // `/proc/cpuinfo` of arm64 is read with the personality of who asks.
+        (
+            libc::SYS_personality,
+            vec![
+                SeccompRule::new(vec![SeccompCondition::new(0, Dword, Eq, THE_PRESENT)?])?,
+                SeccompRule::new(vec![has_not(0, u64_of(libc::READ_IMPLIES_EXEC))?])?,
+            ],
+        ),
         (libc::SYS_mmap, all_of(vec![has_not(2, executed)])?),
         (libc::SYS_mprotect, all_of(vec![has_not(2, executed)])?),
         (

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use lxcfs_fuse::sandbox::{Role, confine};
 use lxcfs_testing::{Caller, Cgroup, Container, Limits, Machine, machine_has};
@@ -60,6 +61,12 @@ pub(crate) fn confined(arguments: &[&str]) {
         ("kill", call(libc::SYS_kill, [1, 0, 0, 0, 0, 0])),
         ("tgkill of another", call(libc::SYS_tgkill, [1, 1, 0, 0, 0, 0])),
         (
+            "signals of a descriptor to another",
+            call(libc::SYS_fcntl, [-1, c_long::from(libc::F_SETOWN), 1, 0, 0, 0]),
+        ),
+        ("the same by F_SETOWN_EX", call(libc::SYS_fcntl, [-1, 15, 0, 0, 0, 0])),
+        ("CPUs of another", call(libc::SYS_sched_setaffinity, [1, 0, 0, 0, 0, 0])),
+        (
             "ptrace",
             call(libc::SYS_ptrace, [c_long::from(libc::PTRACE_PEEKDATA), 1, 0, 0, 0, 0]),
         ),
@@ -102,6 +109,13 @@ pub(crate) fn confined(arguments: &[&str]) {
             "memory that is executed",
             call(libc::SYS_mmap, [0, 4096, 4, 0x22, -1, 0]),
         ),
+        (
+            "memory to read that is executed",
+            call(
+                libc::SYS_personality,
+                [c_long::from(libc::READ_IMPLIES_EXEC), 0, 0, 0, 0, 0],
+            ),
+        ),
         ("ioctl of a terminal", call(libc::SYS_ioctl, [-1, 0x5412, 0, 0, 0, 0])),
         ("unlinkat", call(libc::SYS_unlinkat, none)),
         ("renameat2", call(libc::SYS_renameat2, none)),
@@ -110,6 +124,16 @@ pub(crate) fn confined(arguments: &[&str]) {
         ("mkdirat", call(libc::SYS_mkdirat, none)),
         ("setxattr", call(libc::SYS_setxattr, none)),
         ("a new file", errno(File::create("/tmp/lxcfs-test-of-the-sandbox"))),
+        (
+            "a new file without a name",
+            errno(
+                File::options()
+                    .read(true)
+                    .write(true)
+                    .custom_flags(libc::O_TMPFILE)
+                    .open("/tmp"),
+            ),
+        ),
         (
             "a file that is cut off",
             errno(File::options().write(true).truncate(true).open("/dev/null")),
@@ -139,6 +163,10 @@ pub(crate) fn confined(arguments: &[&str]) {
         ),
         ("a pair of sockets", errno(std::os::unix::net::UnixStream::pair())),
         ("a file to read", errno(fs::read("/proc/self/status"))),
+        (
+            "a copy of a descriptor",
+            errno(File::open("/dev/null").and_then(|file| file.try_clone())),
+        ),
         (
             "a process of others",
             errno(fs::read_link(format!("/proc/{init}/ns/pid"))),
@@ -178,7 +206,7 @@ fn what_a_worker_has_no_use_for_is_refused_and_a_request_is_answered() {
                 .collect()
         };
         let tried = lines("tried");
-        assert_eq!(tried.len(), 48, "{text}");
+        assert_eq!(tried.len(), 53, "{text}");
         for (errno, what) in tried {
             let is_for_triggers = what.ends_with(" to write");
             let wanted = if is_for_triggers && triggers == "triggers" {
@@ -189,7 +217,7 @@ fn what_a_worker_has_no_use_for_is_refused_and_a_request_is_answered() {
             assert_eq!(errno, wanted, "{what}, {triggers}");
         }
         let done = lines("done");
-        assert_eq!(done.len(), 9, "{text}");
+        assert_eq!(done.len(), 10, "{text}");
         assert!(done.iter().all(|(errno, _)| *errno == 0), "{done:?}");
         assert!(text.contains("MemTotal 65536"), "{text}\n{}", said.stderr);
     }
