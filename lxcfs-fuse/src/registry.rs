@@ -246,10 +246,23 @@ impl Registry {
         if let Some(left) = known.left.remove(&identity) {
             fresh = fresh.restored(left);
         }
+        // An init is in one place at a time. Who moves is known by where he is now, or could be known as often as he likes.
+        let elsewhere: HashSet<u64> = match identity.0 {
+            None => HashSet::new(),
+            init => known
+                .containers
+                .iter()
+                .filter(|(other, _)| other.0 == init)
+                .map(|(_, entry)| entry.id)
+                .collect(),
+        };
         let fresh = Arc::new(fresh.counted(&self.store));
         known.containers.insert(identity, Arc::clone(&fresh));
         let crowded = known.containers.len() > self.most;
         drop(known);
+        if !elsewhere.is_empty() {
+            self.drop_all(&elsewhere);
+        }
         if crowded {
             self.forget_some();
         }
@@ -345,8 +358,12 @@ impl Registry {
         let mut entries = self.all();
         entries.sort_by_key(|entry| entry.used());
         let number = self.most.checked_div(8).unwrap_or(0).max(1);
-        let gone = self.forget_all(&entries.iter().take(number).map(|entry| entry.id).collect());
-        let gone = u64::try_from(gone.len()).unwrap_or(u64::MAX);
+        self.drop_all(&entries.iter().take(number).map(|entry| entry.id).collect());
+    }
+
+    /// Forgets containers that have not ended.
+    fn drop_all(&self, ids: &HashSet<u64>) {
+        let gone = u64::try_from(self.forget_all(ids).len()).unwrap_or(u64::MAX);
         self.dropped.fetch_add(gone, Ordering::Relaxed);
     }
 

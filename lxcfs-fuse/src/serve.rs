@@ -392,8 +392,8 @@ impl House for Server {
     }
 
     fn forget(&self, id: u64) {
-        self.counters.containers_gone.add();
         for entry in self.registry.forget(id) {
+            self.counters.containers_gone.add();
             self.sources.forget(&entry.container.cgroups);
         }
     }

@@ -295,6 +295,28 @@ fn a_daemon_without_a_keeper_says_that_all_its_threads_are_late() {
 }
 
 #[test]
+fn a_container_that_moves_is_listed_once_where_it_is() {
+    if !can_count() {
+        return;
+    }
+    let daemon = Place::new().start(&["--keep"]);
+    let cgroup = Cgroup::new(&Limits::default());
+    let others: Vec<Cgroup> = (0..5).map(|_| Cgroup::new(&Limits::default())).collect();
+    let container = Container::start(&cgroup);
+    let meminfo = daemon.place.mount_point().join("proc/meminfo");
+    for place in std::iter::once(&cgroup).chain(&others) {
+        place.attach(container.init());
+        let _ = container.caller().within(place).read(meminfo.to_str().unwrap());
+        let status = said(&daemon);
+        let listed = status.containers.iter().filter(|one| one.pid == Some(container.init()));
+        assert_eq!(listed.count(), 1, "{status:?}");
+        assert!(of(&status, place).is_some(), "{status:?}");
+    }
+    let counts = said(&daemon).counts;
+    assert_eq!((counts.containers_met, counts.containers_gone), (6, 5));
+}
+
+#[test]
 fn names_of_all_kinds_come_out_as_text() {
     if !can_count() {
         return;
