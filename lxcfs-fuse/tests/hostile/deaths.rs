@@ -19,7 +19,7 @@ use super::worker::Served;
 )]
 pub(crate) fn die(paths: &[&str]) {
     let mut answered = 0;
-    for round in 0..rounds(3000) {
+    for round in 0..rounds(1000) {
         let path = paths[usize::try_from(round).unwrap() % paths.len()];
         // SAFETY: the child opens, reads into memory that is there, and is killed or ends without unwinding.
         match unsafe { fork() }.unwrap() {
@@ -63,7 +63,7 @@ fn thousands_that_die_while_they_read_leave_nothing() {
     let running: Vec<_> = (0..2).map(|_| container.caller().act("die", &paths)).collect();
     for one in running {
         let said = one.finish().well().text();
-        assert!(said.contains(&format!("killed {}", rounds(3000))), "{said}");
+        assert!(said.contains(&format!("killed {}", rounds(1000))), "{said}");
     }
     assert_eq!(served.memory(container.caller()), 64);
     served.is_well();
