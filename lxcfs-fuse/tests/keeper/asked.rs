@@ -16,7 +16,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept
 
 use super::says::said;
 use super::take_over::Taker;
-use super::{send, start, worker, worker_after};
+use super::{send, start};
 
 const STATUS: u16 = 20;
 const SAID: u16 = 21;
@@ -79,9 +79,9 @@ fn who_never_listens_and_who_asks_without_end_do_not_disturb() {
             is_asked();
             if !arguments.is_empty() {
                 // The keeper does what a keeper does.
-                let first = worker(&daemon);
+                let first = daemon.worker();
                 send(first, Signal::SIGKILL);
-                let next = worker_after(&daemon, Some(first));
+                let next = daemon.worker_after(Some(first));
                 // One that does not serve yet is not replaced.
                 wait_until("it serves", || {
                     said(&daemon)
@@ -89,7 +89,7 @@ fn who_never_listens_and_who_asks_without_end_do_not_disturb() {
                         .is_some_and(|worker| worker.state == WorkerState::Serves)
                 });
                 daemon.send_and_wait(Signal::SIGUSR1);
-                worker_after(&daemon, Some(next));
+                daemon.worker_after(Some(next));
             }
             is_asked();
             assert!(daemon.is_served());

@@ -14,7 +14,7 @@ use nix::sys::signal::Signal;
 
 use super::says::said;
 use super::started::{Daemon, Place};
-use super::{Doomed, send, stop, worker, worker_after};
+use super::{Doomed, send, stop};
 
 fn can_count() -> bool {
     machine_has(&[Machine::Root, Machine::Fuse, Machine::Cgroups])
@@ -66,14 +66,14 @@ fn each_read_is_counted_once_for_whom_it_was_also_over_deaths_replacements_and_t
     assert_eq!(first.counts.renderings - before.counts.renderings, 103);
 
     // A worker that is killed.
-    let pid = worker(&daemon);
+    let pid = daemon.worker();
     send(pid, Signal::SIGKILL);
     reads(&daemon, &busy, "proc/stat", 2);
     assert_eq!(of(&said(&daemon), &busy_cgroup).unwrap().reads, expected(100, 5));
     // One that is replaced.
-    let pid = worker_after(&daemon, Some(pid));
+    let pid = daemon.worker_after(Some(pid));
     daemon.send_and_wait(Signal::SIGUSR1);
-    worker_after(&daemon, Some(pid));
+    daemon.worker_after(Some(pid));
     reads(&daemon, &busy, "proc/meminfo", 1);
     assert_eq!(of(&said(&daemon), &busy_cgroup).unwrap().reads, expected(101, 5));
     // Other daemons, with a keeper and without.
@@ -123,7 +123,7 @@ fn of_reads_that_a_dying_worker_has_in_hand_none_is_lost_and_none_counted_more_o
     let mut reader = container.caller().start(&["sh", "-c", &script]);
     let (mut killed, mut last) = (0, None);
     while killed < 8 && reader.is_running() {
-        let pid = worker_after(&daemon, last);
+        let pid = daemon.worker_after(last);
         let before = counted();
         wait_until("it reads on", || counted() > before || !reader.is_running());
         send(pid, Signal::SIGKILL);
@@ -148,7 +148,7 @@ fn it_is_said_while_the_worker_is_stopped_or_there_is_none() {
     let cgroup = Cgroup::new(&Limits::default());
     let container = Container::start(&cgroup);
     reads(&daemon, &container, "proc/meminfo", 7);
-    let stopped = Doomed(worker(&daemon));
+    let stopped = Doomed(daemon.worker());
     stop(stopped.0);
     let status = said(&daemon);
     assert_eq!(of(&status, &cgroup).unwrap().reads.get("proc/meminfo"), Some(&7));
@@ -212,7 +212,7 @@ fn a_read_that_hangs_is_an_error_of_its_container_and_it_is_said_meanwhile() {
         format!("/proc/{}/root{}/proc/{name}", daemon.pid(), mount_point.display())
     };
     let _ = container.caller().read(&file("meminfo"));
-    let of_host = Doomed(worker(&host));
+    let of_host = Doomed(host.worker());
     stop(of_host.0);
     let reader = container.caller().start(&["cat", &file("meminfo")]);
     let finished = reader.finish();
@@ -249,7 +249,7 @@ fn a_request_that_came_too_late_and_then_fails_has_failed_once() {
         let mount_point = daemon.place.mount_point();
         format!("/proc/{}/root{}/proc/{name}", daemon.pid(), mount_point.display())
     };
-    let of_host = Doomed(worker(&host));
+    let of_host = Doomed(host.worker());
     send(of_host.0, Signal::SIGSTOP);
     // It is told that it was too late, and lives on.
     let script = "read line < \"$0\"; exec sleep 600";
@@ -283,7 +283,7 @@ fn a_daemon_without_a_keeper_says_that_all_its_threads_are_late() {
     let meminfo = daemon.place.mount_point().join("proc/meminfo");
     let meminfo = format!("/proc/{}/root{}", daemon.pid(), meminfo.display());
     assert_eq!(said(&daemon).worker.unwrap().silent_for_ms, None);
-    let of_host = Doomed(worker(&host));
+    let of_host = Doomed(host.worker());
     send(of_host.0, Signal::SIGSTOP);
     assert!(!container.caller().run(&["cat", &meminfo]).status.success());
     let silent = said(&daemon).worker.unwrap().silent_for_ms;

@@ -8,7 +8,7 @@ use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::Signal;
 
 use super::started::{Daemon, Place};
-use super::{runs, send, start, worker};
+use super::{runs, send, start};
 
 fn nothing_is_left(daemon: &Daemon, worker: i32) {
     let log = daemon.place.log();
@@ -24,7 +24,7 @@ fn a_keeper_that_is_told_to_end_unmounts_and_its_worker_ends_too() {
         let Some(mut daemon) = start(&["--keep"]) else {
             return;
         };
-        let worker = worker(&daemon);
+        let worker = daemon.worker();
         daemon.send(signal);
         daemon.told("STOPPING=1");
         daemon.ends_with(0);
@@ -37,7 +37,7 @@ fn an_unmount_by_somebody_else_is_a_good_end() {
     let Some(mut daemon) = start(&["--keep"]) else {
         return;
     };
-    let worker = worker(&daemon);
+    let worker = daemon.worker();
     umount2(&daemon.place.mount_point(), MntFlags::empty()).unwrap();
     daemon.ends_with(0);
     nothing_is_left(&daemon, worker);
@@ -84,7 +84,7 @@ fn when_no_worker_can_serve_readers_get_an_error_and_the_keeper_ends() {
     let mut daemon = place.start_as(command);
     // The worker's own program is fine; what it reads is not.
     daemon.place.configure("nonsense = 1\n");
-    send(worker(&daemon), Signal::SIGKILL);
+    send(daemon.worker(), Signal::SIGKILL);
     let path = daemon.place.mount_point().join("proc/uptime");
     let read = std::thread::spawn(move || fs::read_to_string(path).map_err(|error| error.raw_os_error()));
     daemon.ends_with(1);
@@ -105,7 +105,7 @@ fn a_keeper_that_lingers_serves_on_until_the_deadline() {
     daemon.told("STOPPING=1");
     assert!(daemon.is_served());
     // A worker that dies meanwhile is followed.
-    send(worker(&daemon), Signal::SIGKILL);
+    send(daemon.worker(), Signal::SIGKILL);
     assert!(daemon.is_served());
     daemon.ends_with(0);
     assert_eq!(daemon.place.mounted(), None);

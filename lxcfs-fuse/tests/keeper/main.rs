@@ -42,24 +42,6 @@ fn start(arguments: &[&str]) -> Option<Daemon> {
     can_mount().then(|| Place::new().start(arguments))
 }
 
-/// The process that serves, once there is exactly one that is not `before`.
-fn worker_after(daemon: &Daemon, before: Option<i32>) -> i32 {
-    let mut found = None;
-    wait_until("there is one worker, and another one", || {
-        let workers = daemon.workers();
-        found = workers
-            .first()
-            .copied()
-            .filter(|worker| workers.len() == 1 && Some(*worker) != before);
-        found.is_some()
-    });
-    found.unwrap()
-}
-
-fn worker(daemon: &Daemon) -> i32 {
-    worker_after(daemon, None)
-}
-
 fn send(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
 }

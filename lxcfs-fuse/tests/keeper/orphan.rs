@@ -8,12 +8,12 @@ use nix::sys::signal::Signal;
 
 use super::readers::Readers;
 use super::started::Daemon;
-use super::{Doomed, program_of, runs, send, start, worker, worker_after};
+use super::{Doomed, program_of, runs, send, start};
 
 /// A worker that was left alone, and the daemon whose keeper it was.
 fn orphan() -> Option<(Daemon, Doomed)> {
     let mut daemon = start(&["--keep"])?;
-    let orphan = Doomed(worker(&daemon));
+    let orphan = Doomed(daemon.worker());
     daemon.send(Signal::SIGKILL);
     daemon.ended();
     Some((daemon, orphan))
@@ -33,7 +33,7 @@ fn it_serves_on_and_the_next_start_takes_over_from_it() {
         assert_eq!(next.device(), device, "{}", place.log());
         readers.read_on();
         wait_until("the orphan has gone", || !runs(orphans.last().unwrap().0));
-        orphans.push(Doomed(worker(&next)));
+        orphans.push(Doomed(next.worker()));
         next.send(Signal::SIGKILL);
         next.ended();
         readers.read_on();
@@ -49,9 +49,9 @@ fn one_that_was_only_just_started_serves_too_and_can_be_found() {
         let Some(mut daemon) = start(&["--keep"]) else {
             return;
         };
-        let first = worker(&daemon);
+        let first = daemon.worker();
         send(first, Signal::SIGKILL);
-        let second = Doomed(worker_after(&daemon, Some(first)));
+        let second = Doomed(daemon.worker_after(Some(first)));
         // It may not have looked into its mail yet.
         super::stop(second.0);
         daemon.send(Signal::SIGKILL);

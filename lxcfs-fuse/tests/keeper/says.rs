@@ -8,7 +8,7 @@ use lxcfs_testing::wait_until;
 use nix::sys::signal::Signal;
 
 use super::started::Daemon;
-use super::{Doomed, runs, send, start, stop, worker, worker_after};
+use super::{Doomed, runs, send, start, stop};
 
 pub fn said(daemon: &Daemon) -> Status {
     status(&daemon.place.pid_file()).unwrap_or_else(|error| panic!("{error}: {}", daemon.place.log()))
@@ -24,7 +24,7 @@ fn a_keeper_says_who_serves_and_how_many_have_died() {
     let Some(daemon) = start(&["--keep"]) else {
         return;
     };
-    let first = worker(&daemon);
+    let first = daemon.worker();
     let before = said(&daemon);
     assert!(before.is_kept && !before.shows_host && !before.psi_poll);
     assert_eq!(before.answered_by.pid, daemon.pid());
@@ -41,13 +41,13 @@ fn a_keeper_says_who_serves_and_how_many_have_died() {
     assert!(times.is_sorted() && times[0] > 0, "{times:?}");
 
     send(first, Signal::SIGKILL);
-    let second = worker_after(&daemon, Some(first));
+    let second = daemon.worker_after(Some(first));
     wait_until("another one serves", || {
         let now = said(&daemon);
         now.worker.is_some_and(|worker| worker.state == WorkerState::Serves) && now.workers_died == 1
     });
     daemon.send_and_wait(Signal::SIGUSR1);
-    worker_after(&daemon, Some(second));
+    daemon.worker_after(Some(second));
     daemon.send_and_wait(Signal::SIGUSR2);
     let after = said(&daemon);
     // A replacement that was asked for is no death.
@@ -61,7 +61,7 @@ fn it_is_said_while_the_worker_is_stopped_and_how_long_that_is_silent() {
     let Some(daemon) = start(&["--keep", "--keep-watchdog=5"]) else {
         return;
     };
-    let pid = worker(&daemon);
+    let pid = daemon.worker();
     stop(pid);
     wait_until("the worker is missed", || {
         let now = said(&daemon);
@@ -84,7 +84,7 @@ fn a_daemon_without_a_keeper_and_a_worker_that_was_left_alone_say_it_themselves(
     drop(alone);
 
     let mut kept = start(&["--keep"]).unwrap();
-    let orphan = Doomed(worker(&kept));
+    let orphan = Doomed(kept.worker());
     kept.send(Signal::SIGKILL);
     kept.ended();
     let place = Arc::clone(&kept.place);

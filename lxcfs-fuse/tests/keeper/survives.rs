@@ -7,10 +7,7 @@ use nix::sys::signal::Signal;
 
 use super::readers::Readers;
 use super::started::Place;
-use super::{
-    break_the_program, copy_of_the_program, copy_program, program_of, runs, send, spawn_of, start, stop, worker,
-    worker_after,
-};
+use super::{break_the_program, copy_of_the_program, copy_program, program_of, runs, send, spawn_of, start, stop};
 
 #[test]
 fn readers_do_not_notice_that_the_worker_is_killed() {
@@ -21,10 +18,10 @@ fn readers_do_not_notice_that_the_worker_is_killed() {
     let readers = Readers::start(&daemon.place.mount_point());
     let mut last = None;
     for _ in 0..10 {
-        let pid = worker_after(&daemon, last);
+        let pid = daemon.worker_after(last);
         send(pid, Signal::SIGKILL);
         last = Some(pid);
-        worker_after(&daemon, last);
+        daemon.worker_after(last);
         readers.read_on();
     }
     readers.all_was_well(&daemon.place.log());
@@ -43,7 +40,7 @@ fn a_container_is_shown_its_own_memory_before_and_after() {
     for _ in 0..3 {
         let meminfo = daemon.read_in(&container, "proc/meminfo");
         assert!(meminfo.starts_with("MemTotal:          65536 kB\n"), "{meminfo}");
-        send(worker(&daemon), Signal::SIGKILL);
+        send(daemon.worker(), Signal::SIGKILL);
     }
 }
 
@@ -53,9 +50,9 @@ fn a_worker_that_is_stopped_is_killed_and_followed() {
         return;
     };
     let readers = Readers::start(&daemon.place.mount_point());
-    let first = worker(&daemon);
+    let first = daemon.worker();
     stop(first);
-    let second = worker_after(&daemon, Some(first));
+    let second = daemon.worker_after(Some(first));
     assert!(!runs(first));
     readers.read_on();
     // One that is let go on in time is not.
@@ -76,7 +73,7 @@ fn usr1_makes_the_program_on_the_disk_the_worker() {
     let command = spawn_of(&place, &program, &["--keep"]);
     let daemon = place.start_as(command);
     let readers = Readers::start(&daemon.place.mount_point());
-    let first = worker(&daemon);
+    let first = daemon.worker();
     let mut last = first;
     for _ in 0..5 {
         // Another file under the same name, as after an upgrade.
@@ -84,7 +81,7 @@ fn usr1_makes_the_program_on_the_disk_the_worker() {
         copy_program(&program, &new);
         fs::rename(&new, &program).unwrap();
         daemon.send_and_wait(Signal::SIGUSR1);
-        let next = worker_after(&daemon, Some(last));
+        let next = daemon.worker_after(Some(last));
         assert_eq!(
             program_of(next),
             program.to_str().unwrap(),
@@ -107,7 +104,7 @@ fn a_broken_program_on_the_disk_changes_nothing() {
     let command = spawn_of(&place, &program, &["--keep"]);
     let daemon = place.start_as(command);
     let readers = Readers::start(&daemon.place.mount_point());
-    let before = worker(&daemon);
+    let before = daemon.worker();
     break_the_program(&program);
     daemon.send_and_wait(Signal::SIGUSR1);
     assert_eq!(daemon.workers(), [before]);
@@ -140,7 +137,7 @@ fn what_usr2_has_said_holds_for_those_that_follow() {
     };
     daemon.send_and_wait(Signal::SIGUSR2);
     assert!(shows_the_host());
-    send(worker(&daemon), Signal::SIGKILL);
+    send(daemon.worker(), Signal::SIGKILL);
     assert!(shows_the_host());
     daemon.send_and_wait(Signal::SIGUSR1);
     assert!(shows_the_host());
@@ -148,7 +145,7 @@ fn what_usr2_has_said_holds_for_those_that_follow() {
     // Who has followed has said before what it shows: that is another text.
     daemon.told("STATUS=containers see themselves");
     assert!(!shows_the_host());
-    send(worker(&daemon), Signal::SIGKILL);
+    send(daemon.worker(), Signal::SIGKILL);
     assert!(!shows_the_host());
 }
 

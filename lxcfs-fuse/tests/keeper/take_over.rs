@@ -12,8 +12,8 @@ use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, UnixAddr, co
 use std::os::fd::AsRawFd as _;
 
 use super::readers::Readers;
+use super::start;
 use super::started::Daemon;
-use super::{start, worker};
 
 fn follow(first: &Daemon, arguments: &[&str]) -> Daemon {
     let place = Arc::clone(&first.place);
@@ -167,7 +167,7 @@ fn one_that_dies_half_way_changes_nothing() {
         assert!(daemon.is_served());
         readers.all_was_well(&daemon.place.log());
         if !arguments.is_empty() {
-            worker(&daemon);
+            daemon.worker();
         }
     }
 }

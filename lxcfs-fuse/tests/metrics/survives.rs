@@ -12,19 +12,6 @@ use super::scrape::{Scrape, Scraper};
 use super::started::Daemon;
 use super::{can_mount, start};
 
-fn worker_after(daemon: &Daemon, before: Option<i32>) -> i32 {
-    let mut found = None;
-    wait_until("there is one worker, and another one", || {
-        let workers = daemon.workers();
-        found = workers
-            .first()
-            .copied()
-            .filter(|worker| workers.len() == 1 && Some(*worker) != before);
-        found.is_some()
-    });
-    found.unwrap()
-}
-
 fn send(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
 }
@@ -45,19 +32,19 @@ fn no_scrape_is_lost_while_workers_are_killed_stopped_and_replaced() {
         return;
     };
     let scraper = Scraper::start(&daemon.socket());
-    let mut worker = worker_after(&daemon, None);
+    let mut worker = daemon.worker();
     for _ in 0..5 {
         send(worker, Signal::SIGKILL);
-        worker = worker_after(&daemon, Some(worker));
+        worker = daemon.worker_after(Some(worker));
         daemon.read("proc/uptime");
     }
     served(&daemon);
     send(worker, Signal::SIGSTOP);
-    worker = worker_after(&daemon, Some(worker));
+    worker = daemon.worker_after(Some(worker));
     daemon.read("proc/uptime");
     served(&daemon);
     daemon.send_and_wait(Signal::SIGUSR1);
-    worker_after(&daemon, Some(worker));
+    daemon.worker_after(Some(worker));
     daemon.read("proc/uptime");
     let last = served(&daemon);
     let scraped = scraper.ended();
@@ -73,7 +60,7 @@ fn a_scrape_is_answered_while_nobody_serves() {
     let Some(daemon) = start(&["--keep", "--keep-watchdog=0", "--metrics"]) else {
         return;
     };
-    let worker = worker_after(&daemon, None);
+    let worker = daemon.worker();
     send(worker, Signal::SIGSTOP);
     // Somebody reads, and is not answered.
     let path = daemon.place.mount_point().join("proc/uptime");
@@ -82,7 +69,7 @@ fn a_scrape_is_answered_while_nobody_serves() {
     assert_eq!(scrape.value("lxcfs_worker_starts_total"), 1.0);
     send(worker, Signal::SIGKILL);
     assert!(reader.join().unwrap().is_ok());
-    worker_after(&daemon, Some(worker));
+    daemon.worker_after(Some(worker));
     let after = Scrape::at(&daemon.socket()).unwrap();
     assert_eq!(after.value("lxcfs_worker_deaths_total"), 1.0);
 }

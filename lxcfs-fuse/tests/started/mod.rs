@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use lxcfs_testing::{Caller, Cgroup, PATIENCE};
+use lxcfs_testing::{Caller, Cgroup, PATIENCE, wait_until};
 use nix::mount::{MntFlags, umount2};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -162,6 +162,25 @@ impl Daemon {
         let pid = self.pid();
         let text = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
         text.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+    }
+
+    /// The process that serves, once there is exactly one.
+    pub fn worker(&self) -> i32 {
+        self.worker_after(None)
+    }
+
+    /// The process that serves, once there is exactly one that is not `before`.
+    pub fn worker_after(&self, before: Option<i32>) -> i32 {
+        let mut found = None;
+        wait_until("there is one worker, and another one", || {
+            let workers = self.workers();
+            found = workers
+                .first()
+                .copied()
+                .filter(|worker| workers.len() == 1 && Some(*worker) != before);
+            found.is_some()
+        });
+        found.unwrap()
     }
 
     pub fn send(&self, signal: Signal) {
