@@ -51,6 +51,6 @@ pub use files::Files;
 pub use hierarchy::{Hierarchy, Version, hierarchies};
 pub use kept::{Kept, Worker};
 pub use limits::Limits;
-pub use machine::{Machine, kernel_lacks, machine_has, skipped};
+pub use machine::{Machine, kernel_is_at_least, kernel_lacks, machine_has, skipped};
 pub use patience::{PATIENCE, becomes_true, wait_until};
 pub use running::{Finished, Running};

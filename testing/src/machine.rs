@@ -65,6 +65,16 @@ pub fn machine_has(all: &[Machine]) -> bool {
     missing.is_none()
 }
 
+/// Whether the running kernel is of that version or a later one, as its release says.
+#[must_use]
+pub fn kernel_is_at_least(major: u32, minor: u32) -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(major), Some(minor))
+}
+
 /// Says that this test is skipped, as the kernel does not have what it needs: that is no matter of how tests are run.
 pub fn kernel_lacks(needs: &str) {
     say(needs);
