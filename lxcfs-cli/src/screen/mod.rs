@@ -2,12 +2,16 @@
 //!
 //! Looks, keys and signals come in; the list says what they change, and is drawn. `top` and `status --watch` are such lists.
 
+#[cfg(test)]
+mod drawn;
 mod keys;
 mod line;
 mod live;
 mod places;
 mod view;
 
+#[cfg(test)]
+pub(crate) use drawn::drawn;
 pub(crate) use keys::{Asked, Order};
 pub(crate) use line::{Colours, bar, bottom, cut, cut_front, head, padded};
 pub(crate) use live::live;

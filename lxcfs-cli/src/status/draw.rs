@@ -113,15 +113,11 @@ fn pane(model: &Model, height: usize) -> Vec<Line<'static>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt::Write as _;
-
     use lxcfs_fuse::status::Status;
-    use ratatui::Terminal;
-    use ratatui::backend::TestBackend;
 
     use super::super::example::{container, status};
     use super::*;
-    use crate::screen::View;
+    use crate::screen::{View, drawn};
 
     fn look(at_secs: u64) -> Status {
         let mut busy = container(4711, 0, &[("proc/meminfo", 800 * at_secs), ("proc/stat", 12 * at_secs)]);
@@ -140,22 +136,10 @@ mod tests {
         model
     }
 
-    fn screen(model: &mut Model, width: u16, height: u16) -> String {
-        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-        terminal.draw(|frame| draw(frame, model, Colours(true))).unwrap();
-        let buffer = terminal.backend().buffer();
-        let mut text = String::new();
-        for row in buffer.content.chunks(width.into()) {
-            let line: String = row.iter().map(|cell| cell.symbol()).collect();
-            writeln!(text, "{}", line.trim_end()).unwrap();
-        }
-        text
-    }
-
     #[test]
     fn a_screen_of_eighty_columns() {
         assert_eq!(
-            screen(&mut two_looks(), 80, 13),
+            drawn(&mut two_looks(), 80, 13),
             "\
 lxcfs 0.1.0 at /var/lib/lxcfs, mounted 1m01s ago
 keeper      process 4711, for 1m01s
@@ -178,7 +162,7 @@ q quit  ↑↓ files  / filter  space pause  sort: n p s t e l i  r reverse
     fn the_selected_container_shows_its_files() {
         let mut model = two_looks();
         model.apply(Asked::First);
-        let text = screen(&mut model, 80, 20);
+        let text = drawn(&mut model, 80, 20);
         let line = text.lines().find(|line| line.starts_with("proc/meminfo")).unwrap();
         assert_eq!(
             line.split_whitespace().collect::<Vec<_>>(),
@@ -191,7 +175,7 @@ q quit  ↑↓ files  / filter  space pause  sort: n p s t e l i  r reverse
     fn where_there_is_little_room_the_files_are_seen_and_not_the_daemon() {
         let mut model = two_looks();
         model.apply(Asked::First);
-        let text = screen(&mut model, 60, 12);
+        let text = drawn(&mut model, 60, 12);
         assert!(text.starts_with("lxcfs ") && !text.contains("keeper"), "{text}");
         assert!(text.contains("proc/meminfo") && text.contains("lxc ct77"), "{text}");
     }
@@ -202,17 +186,17 @@ q quit  ↑↓ files  / filter  space pause  sort: n p s t e l i  r reverse
         let mut now = look(62);
         now.worker = None;
         model.take(Ok(now));
-        assert!(screen(&mut model, 80, 12).starts_with("! nobody serves at the moment: readers wait\n"));
+        assert!(drawn(&mut model, 80, 12).starts_with("! nobody serves at the moment: readers wait\n"));
         model.take(Err("control socket /run/x: gone".to_owned()));
-        assert!(screen(&mut model, 80, 12).starts_with("! control socket /run/x: gone\n"));
+        assert!(drawn(&mut model, 80, 12).starts_with("! control socket /run/x: gone\n"));
     }
 
     #[test]
     fn why_there_is_no_line_is_said() {
         let mut model = Model::new(status(1000, vec![]), View::new(Sort::Rate, ""), None);
-        assert!(screen(&mut model, 80, 12).contains("no container has read anything yet"));
+        assert!(drawn(&mut model, 80, 12).contains("no container has read anything yet"));
         model.view.filter = "web".to_owned();
-        assert!(screen(&mut model, 80, 12).contains("no container has \"web\""));
+        assert!(drawn(&mut model, 80, 12).contains("no container has \"web\""));
     }
 
     #[test]
@@ -220,7 +204,7 @@ q quit  ↑↓ files  / filter  space pause  sort: n p s t e l i  r reverse
         for (width, height) in [(1, 1), (2, 3), (10, 2), (200, 1), (5, 50), (40, 9)] {
             let mut model = two_looks();
             model.apply(Asked::Last);
-            let text = screen(&mut model, width, height);
+            let text = drawn(&mut model, width, height);
             assert_eq!(text.lines().count(), usize::from(height));
         }
     }

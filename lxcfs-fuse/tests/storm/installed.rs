@@ -27,14 +27,9 @@ fn upgrades_of_an_installed_daemon_are_missed_by_no_reader() {
     let outages: Vec<Outage> = turns.map(|turn| upgraded(turn, &canary)).collect();
     let report = crowd.finish();
     println!(
-        "upgrades: {} in turn, {} containers: {} texts in {} calls, errors {:?}, {} wrong, {} stuck; {}",
+        "upgrades: {} in turn, {} containers: {report}; {}",
         outages.len(),
         size.containers,
-        report.texts,
-        report.calls,
-        report.errors,
-        report.wrong,
-        report.stuck.len(),
         Pauses::of(&report, &outages),
     );
     report.assert_faultless();

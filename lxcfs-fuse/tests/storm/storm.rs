@@ -82,15 +82,10 @@ pub(crate) fn storm_over(
     let took = now().saturating_sub(began);
     let report = crowd.finish();
     println!(
-        "{name}: {} times in {:.1?}, {} containers: {} texts in {} calls, errors {:?}, {} wrong, {} stuck; {}",
+        "{name}: {} times in {:.1?}, {} containers: {report}; {}",
         outages.len(),
         took,
         size.containers,
-        report.texts,
-        report.calls,
-        report.errors,
-        report.wrong,
-        report.stuck.len(),
         Pauses::of(&report, &outages),
     );
     if size.waiters {

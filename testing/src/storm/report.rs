@@ -1,6 +1,7 @@
 //! What readers have seen.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,25 @@ pub struct Report {
     pub pressure: (u64, u64),
     /// Calls that took long: when they began, and for how long.
     pub(crate) long: Vec<(Duration, Duration)>,
+}
+
+/// The numbers that count.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            texts,
+            calls,
+            errors,
+            wrong,
+            stuck,
+            ..
+        } = self;
+        let stuck = stuck.len();
+        write!(
+            f,
+            "{texts} texts in {calls} calls, errors {errors:?}, {wrong} wrong, {stuck} stuck"
+        )
+    }
 }
 
 impl Report {

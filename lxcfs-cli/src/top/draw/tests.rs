@@ -1,15 +1,13 @@
 //! Screens as text.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use lxcfs_core::Init;
 use lxcfs_core::host::loadavg::Loadavg;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 
 use super::*;
 use crate::facts::Memory;
+use crate::screen::drawn;
 use crate::top::beside_fuse::Reading;
 use crate::top::collect::Facts;
 
@@ -55,22 +53,10 @@ fn two_looks() -> Model {
     model
 }
 
-fn screen(model: &mut Model, width: u16, height: u16) -> String {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| draw(frame, model, Colours(true))).unwrap();
-    let buffer = terminal.backend().buffer();
-    let mut text = String::new();
-    for row in buffer.content.chunks(width.into()) {
-        let line: String = row.iter().map(|cell| cell.symbol()).collect();
-        writeln!(text, "{}", line.trim_end()).unwrap();
-    }
-    text
-}
-
 #[test]
 fn a_screen_of_eighty_columns() {
     assert_eq!(
-        screen(&mut two_looks(), 80, 7),
+        drawn(&mut two_looks(), 80, 7),
         "\
 lxcfs-cli top   2 containers
 CONTAINER          PID          USED/MEMORY         CPU▼ CPUS  LOAD UPTIME TASKS
@@ -86,7 +72,7 @@ q quit  / filter  space pause  sort: n p m c l u t  r reverse  ↑↓ scroll
 #[test]
 fn a_narrow_screen_keeps_what_matters() {
     assert_eq!(
-        screen(&mut two_looks(), 40, 6),
+        drawn(&mut two_looks(), 40, 6),
         "\
 lxcfs-cli top   2 containers
 CONTAINER          PID USED/MEMORY  CPU▼
@@ -104,7 +90,7 @@ fn what_has_ended_is_said_to_have() {
     let mut left = look(14);
     left.containers.remove(0);
     model.take(left);
-    let text = screen(&mut model, 80, 7);
+    let text = drawn(&mut model, 80, 7);
     let line = text.lines().find(|line| line.starts_with("docker")).unwrap();
     assert!(line.contains("ended") && !line.contains("61M"), "{line}");
 }
@@ -114,17 +100,17 @@ fn a_filter_that_is_typed_is_seen() {
     let mut model = two_looks();
     model.view.apply(Asked::Filter);
     model.view.apply(Asked::Letter('w'));
-    let text = screen(&mut model, 80, 7);
+    let text = drawn(&mut model, 80, 7);
     assert!(text.contains("lxc web") && !text.contains("docker"), "{text}");
     assert!(text.lines().last().unwrap().starts_with("filter: w▏"), "{text}");
     model.view.apply(Asked::Letter('x'));
-    assert!(screen(&mut model, 80, 7).contains("no container has \"wx\""));
+    assert!(drawn(&mut model, 80, 7).contains("no container has \"wx\""));
 }
 
 #[test]
 fn no_size_is_too_small() {
     for (width, height) in [(1, 1), (2, 3), (10, 2), (200, 1), (5, 50)] {
-        let text = screen(&mut two_looks(), width, height);
+        let text = drawn(&mut two_looks(), width, height);
         assert_eq!(text.lines().count(), usize::from(height));
     }
 }
@@ -135,9 +121,9 @@ fn what_cannot_be_seen_is_said() {
     model.waits_for = Some("/proc/7/stat".into());
     model.view.is_paused = true;
     model.look.secret = 3;
-    let text = screen(&mut model, 140, 7);
+    let text = drawn(&mut model, 140, 7);
     for part in ["paused", "waits for /proc/7/stat", "3 processes", "root"] {
         assert!(text.lines().next().unwrap().contains(part), "{part}: {text}");
     }
-    assert!(screen(&mut Model::new(Sort::Cpu, "", Reading::default()), 80, 7).contains("looking"));
+    assert!(drawn(&mut Model::new(Sort::Cpu, "", Reading::default()), 80, 7).contains("looking"));
 }
